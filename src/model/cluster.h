@@ -1,0 +1,46 @@
+// The swarm itself: one object, named "default", with the settings of `docker swarm update`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/common.h"
+#include "model/node.h"
+
+namespace shoal::model {
+
+struct ClusterSpec {
+  Annotations annotations;
+  int64_t task_history_limit = 5;  // per slot; negative: never reap
+  uint64_t snapshot_interval = 10000;
+  uint64_t keep_old_snapshots = 0;
+  uint64_t log_entries_for_slow_followers = 500;
+  int64_t election_tick = 10;
+  int64_t heartbeat_tick = 1;
+  Duration heartbeat_period{0};  // 0: chosen from the number of nodes (semantics 2.6)
+  Duration node_cert_expiry = 2160h;
+  bool auto_lock_managers = false;
+  Driver default_log_driver;
+  uint64_t ca_force_rotate = 0;
+
+  bool operator==(const ClusterSpec&) const = default;
+};
+
+struct Cluster {
+  ClusterId id;
+  Meta meta;
+  ClusterSpec spec;
+  std::string join_token_worker;
+  std::string join_token_manager;
+  TlsInfo root_ca;
+  std::vector<std::string> default_address_pools = {"10.0.0.0/8"};
+  uint32_t subnet_mask_length = 24;
+  uint32_t data_path_port = 4789;
+
+  const std::string& name() const { return spec.annotations.name; }
+
+  bool operator==(const Cluster&) const = default;
+};
+
+}  // namespace shoal::model

@@ -1,0 +1,64 @@
+// A task: one container to be, immutable in what it runs, one life only. See semantics 2.1.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/service.h"
+#include "model/task_state.h"
+
+namespace shoal::model {
+
+struct ContainerStatus {
+  std::string container_id;  // 64 hex digits, empty until the container exists
+  int64_t pid = 0;
+  int64_t exit_code = 0;
+
+  bool operator==(const ContainerStatus&) const = default;
+};
+
+struct TaskStatus {
+  Time timestamp;
+  TaskState state = TaskState::New;
+  std::string message;  // what happens, or the reason why nothing does
+  std::string error;
+  std::optional<ContainerStatus> container;
+  std::vector<PortConfig> host_ports;  // what the node published for mode=host
+
+  bool operator==(const TaskStatus&) const = default;
+};
+
+struct NetworkAttachment {
+  NetworkId network;
+  std::vector<std::string> addresses;  // CIDR text
+  std::vector<std::string> aliases;
+
+  bool operator==(const NetworkAttachment&) const = default;
+};
+
+struct Task {
+  TaskId id;
+  Meta meta;
+  ServiceId service_id;
+  uint64_t slot = 0;  // 1.. for replicated, 0 for global
+  NodeId node_id;     // empty until assigned
+  // Shared by all tasks of one service and spec version.
+  Ref<TaskSpec> spec;
+  Ref<Annotations> service_annotations;
+  Version spec_version = 0;
+  TaskStatus status;
+  TaskState desired_state = TaskState::Running;
+  Ref<Endpoint> endpoint;                   // null when nothing is published
+  std::vector<NetworkAttachment> networks;
+  std::vector<GenericResource> assigned_generic;
+  std::optional<Version> job_iteration;
+
+  bool operator==(const Task& other) const;  // compares the shared parts by value
+};
+
+// "web.2.<task id>", and with the node's id in place of the slot for global services.
+std::string task_name(const Task& task);
+
+}  // namespace shoal::model

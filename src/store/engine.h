@@ -1,0 +1,56 @@
+// The durable half of the store: what a database must do for it. state/sqlite implements it now, an
+// engine over several managers later; sim/ and the tests have one in memory.
+//
+// Everything here is called on the control thread, and every callback arrives there. Encoding and
+// disk happen wherever the engine likes: the objects of a batch are immutable.
+#pragma once
+
+#include <functional>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "model/cluster.h"
+#include "model/network.h"
+#include "model/node.h"
+#include "model/service.h"
+#include "model/task.h"
+
+namespace shoal::store {
+
+using Object = std::variant<model::Ref<model::Cluster>, model::Ref<model::Node>,
+                            model::Ref<model::Service>, model::Ref<model::Task>,
+                            model::Ref<model::Network>>;
+
+// One object as a transaction left it. `before` is null for a creation, `after` for a removal; both
+// hold the same alternative.
+struct Change {
+  Object before;
+  Object after;
+};
+
+// All changes of one transaction. Applied whole or not at all, in the order of `version`.
+struct Batch {
+  model::Version version = 0;
+  std::vector<Change> changes;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  struct Contents {
+    model::Version version = 0;  // of the newest durable batch
+    std::vector<Object> objects;
+  };
+  // Called once, before the first commit. An error names what is damaged or too new.
+  virtual Result<Contents> load() = 0;
+
+  // Queues a batch; versions rise from call to call. Batches that wait together are made durable
+  // together (group commit). `done` is called once per batch, in order, never from within commit().
+  // After a failure every later batch fails too: the store must be loaded again.
+  using Done = std::move_only_function<void(Result<void>)>;
+  virtual void commit(Batch batch, Done done) = 0;
+};
+
+}  // namespace shoal::store
