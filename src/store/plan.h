@@ -1,0 +1,47 @@
+// Plan: what a control loop wants changed, as plain values that can be printed and compared.
+//
+// Every control loop (orchestrators, restart supervisor, reaper, allocator, scheduler, dispatcher's
+// bookkeeping) has the same shape, and manager/core drives them all alike:
+//
+//   void reset(const Tables&);                // leadership begins: look at everything once
+//   void on_batch(const Batch&);              // durable changes: remember what is dirty, O(changes)
+//   Plan plan(const Tables&, Time now);       // decide what is due, at most kPlanChangesMax changes;
+//                                             // what is left over stays due
+//   std::optional<Time> next_deadline() const;  // when plan() is wanted next; at or before now: at
+//                                             // once; empty: only after the next batch
+//
+// The manager calls plan() and commits the result in one transaction, without letting anything run
+// in between, so a plan is never stale; apply() still checks every version and refuses the whole
+// plan when one does not match, and the loop then plans again from its dirty set.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "store/store.h"
+
+namespace shoal::store {
+
+// Bounds one transaction; larger work comes in several plans.
+inline constexpr size_t kPlanChangesMax = 10'000;
+
+struct Plan {
+  std::vector<model::Task> create_tasks;
+  std::vector<model::Task> update_tasks;  // meta.version as read
+  std::vector<model::TaskId> remove_tasks;
+  std::vector<model::Service> update_services;  // meta.version as read
+  std::vector<model::ServiceId> remove_services;
+  std::vector<model::Node> update_nodes;  // meta.version as read
+
+  bool empty() const;
+  size_t size() const;
+  bool operator==(const Plan&) const = default;
+};
+
+// One line a change, for golden tests and the debug log.
+std::string to_string(const Plan& plan);
+
+// Writes the plan. An error (OutOfSequence, NotFound …) leaves the transaction to be undone.
+Result<void> apply(Plan plan, WriteTx& tx);
+
+}  // namespace shoal::store
