@@ -1,0 +1,45 @@
+// Decides which nodes fell silent. Beats come in, expire() is called at next_deadline().
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/time.h"
+#include "model/ids.h"
+
+namespace shoal::dispatcher {
+
+// Beats missed in a row before a node counts as down.
+inline constexpr int kBeatsMissedMax = 3;
+// The time that nodes have to come back after a manager's restart: at least this, which is longer
+// than an agent's longest back-off (8 s), and at least twice what a missed heartbeat allows.
+inline constexpr Duration kRestartGraceMin = 10s;
+// The period when none was set, up to kNodesPerSecond nodes; from there it grows with the nodes so
+// that a manager gets kNodesPerSecond heartbeats a second.
+inline constexpr Duration kHeartbeatPeriodMin = 1s;
+inline constexpr size_t kNodesPerSecond = 1'000;
+
+// `explicit_period` as in the cluster's spec; 0 means unset.
+Duration effective_heartbeat_period(Duration explicit_period, size_t node_count);
+// How long after the manager's start a node that was up may stay silent.
+Duration restart_grace(Duration period);
+
+class HeartbeatTable {
+ public:
+  // The node is silent from `expiry` on, unless beat() moves that.
+  void beat(const model::NodeId& node, Time expiry);
+  void forget(const model::NodeId& node);
+  void clear();
+  // Forgets and returns the nodes whose time is over, the longest silent first.
+  std::vector<model::NodeId> expire(Time now);
+  // Empty when nothing is watched.
+  std::optional<Time> next_deadline() const;
+
+ private:
+  std::map<model::NodeId, Time> expiry_;
+  std::set<std::pair<Time, model::NodeId>> by_expiry_;  // the same, ordered by time
+};
+
+}  // namespace shoal::dispatcher

@@ -1,0 +1,87 @@
+// What managers and agents say to each other, as plain values.
+//
+// The shapes are those of the node protocol (docker.swarmkit.v1), so the wire carries exactly these
+// and an agent linked in process gets them unchanged. Tasks travel as shared references: a message
+// to a node costs nothing per task until it is encoded.
+//
+// Rules of the protocol that both sides keep:
+// - a COMPLETE assignment is authoritative: a task that it lacks is to be stopped and removed;
+// - an INCREMENTAL one applies only to the state its applies_to names (the results_in of the
+//   message before); otherwise the agent subscribes again and gets a COMPLETE one;
+// - a REMOVE needs only the id;
+// - observed states only rise; duplicates and late reports are normal.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/node.h"
+#include "model/task.h"
+
+namespace shoal::dispatcher {
+
+// A manager that an agent may talk to.
+struct ManagerPeer {
+  model::NodeId node;
+  std::string address;  // "10.0.0.1:2377"
+  int64_t weight = 10;
+
+  bool operator==(const ManagerPeer&) const = default;
+};
+
+// Agent to manager: opens a session, or renews the description of the one it has.
+struct SessionRequest {
+  model::NodeDescription description;
+  model::SessionId previous;  // of the session before, empty at the first
+  std::string address;        // where the node was seen from; the manager's shell fills it in
+};
+
+// Manager to agent: the first one within the answer to SessionRequest, another one whenever the
+// node's own record or the list of managers changed. Managers that are not listed are forgotten.
+struct SessionMessage {
+  model::SessionId session;
+  model::Ref<model::Node> node;
+  std::vector<ManagerPeer> managers;
+};
+
+enum class AssignmentAction { Update, Remove };
+
+// Secrets, configs and networks become further kinds of change when they exist.
+struct AssignmentChange {
+  AssignmentAction action = AssignmentAction::Update;
+  model::TaskId task_id;
+  model::Ref<model::Task> task;  // null for Remove
+};
+
+enum class AssignmentsType { Complete, Incremental };
+
+// Manager to agent: what the node shall run. `applies_to` and `results_in` are opaque.
+struct AssignmentsMessage {
+  AssignmentsType type = AssignmentsType::Complete;
+  std::string applies_to;  // empty for Complete
+  std::string results_in;
+  std::vector<AssignmentChange> changes;
+};
+
+// Manager to agent: the session is over; open a new one after a back-off.
+struct SessionEnd {
+  Error reason;
+};
+
+// What the dispatcher wants sent to one session, in order.
+struct Outgoing {
+  model::NodeId node;
+  model::SessionId session;
+  std::variant<SessionMessage, AssignmentsMessage, SessionEnd> message;
+};
+
+// Agent to manager: how a task does. A timestamp that is unset is filled in on arrival.
+struct StatusUpdate {
+  model::TaskId task;
+  model::TaskStatus status;
+
+  bool operator==(const StatusUpdate&) const = default;
+};
+
+}  // namespace shoal::dispatcher
