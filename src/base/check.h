@@ -12,14 +12,16 @@ namespace shoal {
 
 }  // namespace shoal
 
-#define CHECK(condition, ...)                                                               \
-  do {                                                                                      \
-    if (!(condition)) [[unlikely]]                                                          \
+#define CHECK(condition, ...)                                                                  \
+  do {                                                                                         \
+    if (!(condition)) [[unlikely]]                                                             \
       ::shoal::check_failed(__FILE__, __LINE__, #condition, ::shoal::check_text(__VA_ARGS__)); \
   } while (false)
 
 namespace shoal {
-inline std::string check_text() { return {}; }
+inline std::string check_text() {
+  return {};
+}
 template <class... Args>
 std::string check_text(fmt::format_string<Args...> text, Args&&... args) {
   return fmt::format(text, std::forward<Args>(args)...);

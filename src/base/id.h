@@ -29,8 +29,8 @@ class Id {
   static Result<Id> parse(std::string_view text) {
     if (text.empty() || text.size() > kIdLength) return invalid_argument("invalid id \"{}\"", text);
     for (const char c : text) {
-      const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                        c == '.';
+      const bool fits =
+          (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
       if (!fits) return invalid_argument("invalid id \"{}\"", text);
     }
     return of(text);

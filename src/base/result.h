@@ -45,10 +45,10 @@ std::unexpected<Error> make_error(ErrorCode code, fmt::format_string<Args...> te
   return std::unexpected(Error{code, fmt::format(text, std::forward<Args>(args)...)});
 }
 
-#define SHOAL_ERROR_MAKER(name, code)                                                     \
-  template <class... Args>                                                                \
-  std::unexpected<Error> name(fmt::format_string<Args...> text, Args&&... args) {         \
-    return make_error(ErrorCode::code, text, std::forward<Args>(args)...);                \
+#define SHOAL_ERROR_MAKER(name, code)                                             \
+  template <class... Args>                                                        \
+  std::unexpected<Error> name(fmt::format_string<Args...> text, Args&&... args) { \
+    return make_error(ErrorCode::code, text, std::forward<Args>(args)...);        \
   }
 SHOAL_ERROR_MAKER(invalid_argument, InvalidArgument)
 SHOAL_ERROR_MAKER(failed_precondition, FailedPrecondition)
@@ -82,29 +82,29 @@ Result<T> with_context(Result<T> result, fmt::format_string<Args...> text, Args&
 #define SHOAL_CONCAT(a, b) SHOAL_CONCAT_INNER(a, b)
 
 // Returns the error of a Result<void> (or of any Result whose value is not needed).
-#define RETURN_IF_ERROR(expression)                                           \
-  do {                                                                        \
-    if (auto shoal_result = (expression); !shoal_result)                      \
-      return std::unexpected(std::move(shoal_result).error());                \
+#define RETURN_IF_ERROR(expression)                            \
+  do {                                                         \
+    if (auto shoal_result = (expression); !shoal_result)       \
+      return std::unexpected(std::move(shoal_result).error()); \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto x, compute()): x is the value, or the function returns the error.
 #define ASSIGN_OR_RETURN(declaration, expression) \
   SHOAL_ASSIGN_IMPL(SHOAL_CONCAT(shoal_assign_, __LINE__), declaration, expression)
-#define SHOAL_ASSIGN_IMPL(temporary, declaration, expression)                  \
-  auto temporary = (expression);                                               \
-  if (!temporary) return std::unexpected(std::move(temporary).error());        \
+#define SHOAL_ASSIGN_IMPL(temporary, declaration, expression)           \
+  auto temporary = (expression);                                        \
+  if (!temporary) return std::unexpected(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 
 // The same inside a coroutine (os/co.h).
-#define CO_RETURN_IF_ERROR(expression)                                        \
-  do {                                                                        \
-    if (auto shoal_result = (expression); !shoal_result)                      \
-      co_return std::unexpected(std::move(shoal_result).error());             \
+#define CO_RETURN_IF_ERROR(expression)                            \
+  do {                                                            \
+    if (auto shoal_result = (expression); !shoal_result)          \
+      co_return std::unexpected(std::move(shoal_result).error()); \
   } while (false)
 #define CO_ASSIGN_OR_RETURN(declaration, expression) \
   SHOAL_CO_ASSIGN_IMPL(SHOAL_CONCAT(shoal_assign_, __LINE__), declaration, expression)
-#define SHOAL_CO_ASSIGN_IMPL(temporary, declaration, expression)               \
-  auto temporary = (expression);                                               \
-  if (!temporary) co_return std::unexpected(std::move(temporary).error());     \
+#define SHOAL_CO_ASSIGN_IMPL(temporary, declaration, expression)           \
+  auto temporary = (expression);                                           \
+  if (!temporary) co_return std::unexpected(std::move(temporary).error()); \
   declaration = std::move(*temporary)

@@ -34,6 +34,8 @@ uint64_t Rng::below(uint64_t bound) {
   return uint64_t((static_cast<unsigned __int128>(next()) * bound) >> 64);
 }
 
-bool Rng::chance(double p) { return double(next() >> 11) * 0x1.0p-53 < p; }
+bool Rng::chance(double p) {
+  return double(next() >> 11) * 0x1.0p-53 < p;
+}
 
 }  // namespace shoal

@@ -26,9 +26,15 @@ struct Time {
   static constexpr Time max() { return Time{INT64_MAX}; }
 };
 
-inline Time operator+(Time t, Duration d) { return Time{t.unix_ns + d.count()}; }
-inline Time operator-(Time t, Duration d) { return Time{t.unix_ns - d.count()}; }
-inline Duration operator-(Time a, Time b) { return Duration{a.unix_ns - b.unix_ns}; }
+inline Time operator+(Time t, Duration d) {
+  return Time{t.unix_ns + d.count()};
+}
+inline Time operator-(Time t, Duration d) {
+  return Time{t.unix_ns - d.count()};
+}
+inline Duration operator-(Time a, Time b) {
+  return Duration{a.unix_ns - b.unix_ns};
+}
 
 // RFC 3339 in UTC with nanoseconds, trailing zeros of the fraction cut, as Go prints it:
 // "2026-11-23T06:02:29.5Z". An unset time is "0001-01-01T00:00:00Z".

@@ -30,7 +30,9 @@ TEST(Rfc3339, RefusesWhatIsNoTime) {
   }
 }
 
-TEST(Rfc3339, GoZeroTimeIsUnset) { EXPECT_FALSE(parse_rfc3339("0001-01-01T00:00:00Z")->is_set()); }
+TEST(Rfc3339, GoZeroTimeIsUnset) {
+  EXPECT_FALSE(parse_rfc3339("0001-01-01T00:00:00Z")->is_set());
+}
 
 }  // namespace
 }  // namespace shoal

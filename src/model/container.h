@@ -62,9 +62,9 @@ struct ContainerConfig {
   std::string network_mode;  // "", "default", "bridge", "host", "none", "container:ID"
   std::vector<PortBinding> ports;
   bool publish_all = false;
-  std::string pid_mode;     // "", "host", "container:ID"
-  std::string ipc_mode;     // "", "private", "shareable", "host", "container:ID", "none"
-  std::string uts_mode;     // "", "host"
+  std::string pid_mode;  // "", "host", "container:ID"
+  std::string ipc_mode;  // "", "private", "shareable", "host", "container:ID", "none"
+  std::string uts_mode;  // "", "host"
   std::string cgroup_parent;
   bool privileged = false;
   std::vector<DeviceMapping> devices;

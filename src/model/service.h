@@ -23,7 +23,7 @@ struct GenericResource {
 struct Resources {
   int64_t nano_cpus = 0;
   int64_t memory_bytes = 0;
-  int64_t pids = 0;  // limits only
+  int64_t pids = 0;                      // limits only
   std::vector<GenericResource> generic;  // reservations and node descriptions only
 
   bool operator==(const Resources&) const = default;
@@ -198,9 +198,9 @@ struct Service {
   Meta meta;
   ServiceSpec spec;
   std::optional<ServiceSpec> previous_spec;
-  Version spec_version = 0;           // the version in which spec was last written
+  Version spec_version = 0;  // the version in which spec was last written
   Version previous_spec_version = 0;
-  Ref<Endpoint> endpoint;             // null until the allocator has seen the service
+  Ref<Endpoint> endpoint;  // null until the allocator has seen the service
   std::optional<UpdateStatus> update_status;
   std::optional<JobStatus> job_status;
   bool pending_delete = false;

@@ -50,7 +50,7 @@ struct Task {
   Version spec_version = 0;
   TaskStatus status;
   TaskState desired_state = TaskState::Running;
-  Ref<Endpoint> endpoint;                   // null when nothing is published
+  Ref<Endpoint> endpoint;  // null when nothing is published
   std::vector<NetworkAttachment> networks;
   std::vector<GenericResource> assigned_generic;
   std::optional<Version> job_iteration;

@@ -29,6 +29,8 @@ std::string_view to_string(TaskState state);
 std::optional<TaskState> parse_task_state(std::string_view word);
 
 // Complete and beyond: the container is gone for good.
-inline bool is_terminal(TaskState state) { return state > TaskState::Running; }
+inline bool is_terminal(TaskState state) {
+  return state > TaskState::Running;
+}
 
 }  // namespace shoal::model

@@ -34,7 +34,7 @@ Result<void> sync_folder_of(const std::string& path) {
 Result<void> empty_folder(int folder, dev_t device, const std::string& path);
 
 Result<void> remove_entry(int folder, const char* name, dev_t device, const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
     return errno == ENOENT ? Result<void>{} : system_error("stat", path, errno);
   }
@@ -71,9 +71,8 @@ Result<void> empty_folder(int folder, dev_t device, const std::string& path) {
 
 }  // namespace
 
-std::unexpected<Error> system_error(std::string_view what, std::string_view path,
-                                    int errno_value) {
-  const ErrorCode code = errno_value == ENOENT                              ? ErrorCode::NotFound
+std::unexpected<Error> system_error(std::string_view what, std::string_view path, int errno_value) {
+  const ErrorCode code = errno_value == ENOENT                            ? ErrorCode::NotFound
                          : errno_value == ENOSPC || errno_value == EDQUOT ? ErrorCode::Unavailable
                                                                           : ErrorCode::Internal;
   return make_error(code, "{} {}: {}", what, path, ::strerror(errno_value));
@@ -119,17 +118,18 @@ Result<void> make_folders(const std::string& path, mode_t mode) {
   const std::string parent = std::filesystem::path(path).parent_path();
   if (parent.empty() || parent == path) return system_error("mkdir", path, ENOENT);
   RETURN_IF_ERROR(make_folders(parent, mode));
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return system_error("mkdir", path, errno);
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return system_error("mkdir", path, errno);
   return {};
 }
 
 Result<void> remove_tree(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   const std::string parent = std::filesystem::path(path).parent_path();
   if (::lstat(path.c_str(), &info) != 0) {
     return errno == ENOENT ? Result<void>{} : system_error("stat", path, errno);
   }
-  struct stat above {};
+  struct stat above{};
   if (::lstat(parent.empty() ? "." : parent.c_str(), &above) == 0 && above.st_dev != info.st_dev) {
     return conflict("{} is still mounted", path);
   }

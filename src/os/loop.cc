@@ -77,7 +77,9 @@ void Loop::run() {
   impl_->context.run();
 }
 
-void Loop::stop() { impl_->context.stop(); }
+void Loop::stop() {
+  impl_->context.stop();
+}
 
 Time Loop::now() const {
   return Time{read_clock(CLOCK_MONOTONIC) + impl_->wall_minus_monotonic};
@@ -85,19 +87,17 @@ Time Loop::now() const {
 
 void Loop::post(Work work) {
   // Asio wants copyable handlers in places; a shared pointer makes any work fit.
-  asio::post(impl_->context,
-             [shared = std::make_shared<Work>(std::move(work))] { (*shared)(); });
+  asio::post(impl_->context, [shared = std::make_shared<Work>(std::move(work))] { (*shared)(); });
 }
 
 void Loop::offload_job(Work job, Work done) {
   // The guard keeps run() alive while a job is out.
-  asio::post(impl_->pool,
-             [this, guard = asio::make_work_guard(impl_->context),
-              shared_job = std::make_shared<Work>(std::move(job)),
-              shared_done = std::make_shared<Work>(std::move(done))] {
-               (*shared_job)();
-               asio::post(impl_->context, [shared_done] { (*shared_done)(); });
-             });
+  asio::post(impl_->pool, [this, guard = asio::make_work_guard(impl_->context),
+                           shared_job = std::make_shared<Work>(std::move(job)),
+                           shared_done = std::make_shared<Work>(std::move(done))] {
+    (*shared_job)();
+    asio::post(impl_->context, [shared_done] { (*shared_done)(); });
+  });
 }
 
 std::unique_ptr<Loop::Timer> Loop::at(Time when, Work work) {
@@ -146,6 +146,8 @@ void Loop::on_signal(int signal, std::function<void()> handler) {
   (*wait)();
 }
 
-boost::asio::io_context& Loop::context() { return impl_->context; }
+boost::asio::io_context& Loop::context() {
+  return impl_->context;
+}
 
 }  // namespace shoal::os

@@ -52,7 +52,8 @@ class Loop {
   // True after `duration`, false when `stop` came first.
   Co<bool> sleep(Duration duration, StopToken stop = {});
   // True when reading (writing) `fd` would not block, also at its end or on its error; false when
-  // `stop` came first. The caller keeps the descriptor open meanwhile and waits only once at a time.
+  // `stop` came first. The caller keeps the descriptor open meanwhile and waits only once at a
+  // time.
   Co<bool> readable(int fd, StopToken stop = {});
   Co<bool> writable(int fd, StopToken stop = {});
 

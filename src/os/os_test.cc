@@ -1,5 +1,5 @@
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -98,7 +98,7 @@ TEST(Loop, OffloadRunsElsewhereAndResumesHere) {
   auto body = [](Loop& l) -> Co<bool> {
     const auto home = ::gettid();
     const auto away = co_await l.offload([] { return ::gettid(); });
-    co_return home != away && home == ::gettid();
+    co_return home != away&& home == ::gettid();
   };
   EXPECT_TRUE(run_on(loop, body(loop)));
 }
@@ -118,7 +118,7 @@ TEST(Signal, WakesItsWaitersAndForgetsStoppedOnes) {
     stop.stop();
     const bool stopped = !co_await s.wait(stop.token());
     l.post([s] { s.notify(); });
-    co_return stopped && co_await s.wait();
+    co_return stopped&& co_await s.wait();
   };
   EXPECT_TRUE(run_on(loop, body(loop, signal)));
 }
@@ -128,7 +128,7 @@ TEST(File, WritesWholeAndReadsBack) {
   ASSERT_TRUE(make_folders(folder.path + "/a/b"));
   ASSERT_TRUE(write_file(folder.path + "/a/b/c", "text", 0600));
   EXPECT_EQ(*read_file(folder.path + "/a/b/c"), "text");
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat((folder.path + "/a/b/c").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_EQ(read_file(folder.path + "/none").error().code, ErrorCode::NotFound);

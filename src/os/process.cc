@@ -27,7 +27,9 @@ Result<Pipe> make_pipe() {
   return Pipe{Fd(ends[0]), Fd(ends[1])};
 }
 
-void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> list;
@@ -150,8 +152,7 @@ Co<Result<Exit>> run(Loop& loop, Command command, StopToken stop) {
   CO_ASSIGN_OR_RETURN(Pipe in, make_pipe());
   CO_ASSIGN_OR_RETURN(Pipe out, make_pipe());
   CO_ASSIGN_OR_RETURN(Pipe err, make_pipe());
-  CO_ASSIGN_OR_RETURN(Child child,
-                      start(command, in.read.get(), out.write.get(), err.write.get()));
+  CO_ASSIGN_OR_RETURN(Child child, start(command, in.read.get(), out.write.get(), err.write.get()));
   in.read.reset();
   out.write.reset();
   err.write.reset();

@@ -22,8 +22,8 @@ struct Command {
 };
 
 struct Exit {
-  int code = 0;    // exit status; 128 + signal when a signal ended it
-  int signal = 0;  // 0 when it exited by itself
+  int code = 0;     // exit status; 128 + signal when a signal ended it
+  int signal = 0;   // 0 when it exited by itself
   std::string out;  // at most kProgramOutputMax bytes each, the rest is dropped
   std::string err;
 
@@ -31,8 +31,8 @@ struct Exit {
 };
 inline constexpr size_t kProgramOutputMax = size_t{4} << 20;
 
-// Runs the program to its end. Unavailable or NotFound when it cannot be started. When `stop` comes,
-// the program is killed and the answer is Cancelled.
+// Runs the program to its end. Unavailable or NotFound when it cannot be started. When `stop`
+// comes, the program is killed and the answer is Cancelled.
 Co<Result<Exit>> run(Loop& loop, Command command, StopToken stop = {});
 
 // A program that is started and left running. The caller waits for it with wait_exit, or it is
@@ -41,8 +41,8 @@ struct Child {
   pid_t pid = -1;
   Fd pidfd;  // readable when the process has ended
 };
-// `out` and `err` become its standard output and error (or /dev/null when -1); `in` likewise. Blocks
-// for about a millisecond: it returns when exec has succeeded or failed.
+// `out` and `err` become its standard output and error (or /dev/null when -1); `in` likewise.
+// Blocks for about a millisecond: it returns when exec has succeeded or failed.
 Result<Child> start(const Command& command, int in = -1, int out = -1, int err = -1);
 // Waits for its end and reaps it.
 Co<Exit> wait_exit(Loop& loop, Child& child);

@@ -18,9 +18,9 @@
 
 namespace shoal::store {
 
-using Object = std::variant<model::Ref<model::Cluster>, model::Ref<model::Node>,
-                            model::Ref<model::Service>, model::Ref<model::Task>,
-                            model::Ref<model::Network>>;
+using Object =
+    std::variant<model::Ref<model::Cluster>, model::Ref<model::Node>, model::Ref<model::Service>,
+                 model::Ref<model::Task>, model::Ref<model::Network>>;
 
 // One object as a transaction left it. `before` is null for a creation, `after` for a removal; both
 // hold the same alternative.

@@ -4,8 +4,9 @@
 // bookkeeping) has the same shape, and manager/core drives them all alike:
 //
 //   void reset(const Tables&);                // leadership begins: look at everything once
-//   void on_batch(const Batch&);              // durable changes: remember what is dirty, O(changes)
-//   Plan plan(const Tables&, Time now);       // decide what is due, at most kPlanChangesMax changes;
+//   void on_batch(const Batch&);              // durable changes: remember what is dirty,
+//   O(changes) Plan plan(const Tables&, Time now);       // decide what is due, at most
+//   kPlanChangesMax changes;
 //                                             // what is left over stays due
 //   std::optional<Time> next_deadline() const;  // when plan() is wanted next; at or before now: at
 //                                             // once; empty: only after the next batch

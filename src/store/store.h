@@ -34,7 +34,8 @@ class WriteTx {
   Time now() const { return now_; }
   model::Version version() const { return version_; }  // the version this transaction will get
 
-  // AlreadyExists when the id or the unique name is taken ("name conflicts with an existing object").
+  // AlreadyExists when the id or the unique name is taken ("name conflicts with an existing
+  // object").
   Result<void> create(model::Cluster object);
   Result<void> create(model::Node object);
   Result<void> create(model::Service object);

@@ -20,7 +20,7 @@ class NamedTable {
  public:
   using IdType = decltype(T::id);
 
-  model::Ref<T> get(const IdType& id) const;          // null when there is none
+  model::Ref<T> get(const IdType& id) const;           // null when there is none
   model::Ref<T> by_name(std::string_view name) const;  // null when there is none
   // All whose id starts with `prefix`, in id order, at most `limit`.
   std::vector<model::Ref<T>> by_prefix(std::string_view prefix, size_t limit) const;
