@@ -1,0 +1,126 @@
+// The containers of this node: engine (processes), images (root file systems) and netdriver
+// (addresses and ports) put together, for `docker run` and for the agent's tasks alike.
+//
+// Thread: the control thread only. Every call that touches the machine is a coroutine. Calls for
+// one container wait for each other; different containers go side by side.
+//
+// Every call may be repeated: after a crash, open() finishes or removes what was half done, adopts
+// what runs without touching it, and learns the exit code of what ended meanwhile.
+//
+// Containers are named by `ref`: full id, unique prefix of an id, or name (with or without the
+// slash). Errors carry Docker's texts; "No such container: x" is NotFound everywhere.
+//
+// What survives: a container made by `docker create` or `run` without --rm is on disk (synced) when
+// create() answers. Those of tasks and with --rm are written without waiting for the disk: after a
+// power cut nobody misses them, and a crash of the daemon alone loses nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "containers/container.h"
+#include "os/co.h"
+#include "os/loop.h"
+#include "os/sync.h"
+
+namespace shoal::engine {
+class Engine;
+}
+namespace shoal::images {
+class ImageStore;
+}
+namespace shoal::netdriver {
+class NetDriver;
+}
+
+namespace shoal::containers {
+
+struct Created {
+  std::string id;
+  std::vector<std::string> warnings;
+};
+
+// Docker's `wait?condition=`.
+enum class WaitCondition { NotRunning, NextExit, Removed };
+
+// What a container that was started turned out to be.
+enum class Readiness {
+  Ready,      // it runs and, with a health check, is healthy
+  Unhealthy,  // it runs, its health check failed `retries` times
+  Ended,      // its process ended first: wait(NotRunning) says how
+};
+
+struct RemoveOptions {
+  bool force = false;    // kills a running one
+  bool volumes = false;  // removes its anonymous volumes too
+};
+
+class Containers {
+ public:
+  struct Machine {
+    os::Loop& loop;
+    engine::Engine& engine;
+    images::ImageStore& images;
+    netdriver::NetDriver& network;
+    Rng& rng;  // seeded from the kernel: ids and names
+    Log& log;
+    std::string data_root;  // containers/ and volumes/ are in it; survives a reboot
+    std::string exec_root;  // run-time files, gone after a reboot
+  };
+  explicit Containers(Machine machine);
+  ~Containers();
+  Containers(const Containers&) = delete;
+  Containers& operator=(const Containers&) = delete;
+
+  // Once, before anything else: reads what is there, adopts, finishes, cleans up. Then starts
+  // those whose restart policy asks for it. One damaged container is logged and removed; only an
+  // unusable data root is an error.
+  os::Co<Result<void>> open();
+
+  // --- finding ---
+  // NotFound "No such container: x"; InvalidArgument when a prefix fits several.
+  Result<ContainerRef> find(const std::string& ref) const;
+  // Newest first, as `docker ps` prints them. With no `labels` all of them; otherwise those that
+  // carry every one ("com.docker.swarm.task.id" with an empty value: any value).
+  std::vector<ContainerRef> list(const model::Labels& labels = {}) const;
+  // Called on the control thread right after each change. Registered when the daemon is wired.
+  void on_event(std::function<void(const Event&)> handler);
+
+  // --- life ---
+  // Merges the image's settings, checks, chooses the id, and writes the container down; its root is
+  // mounted by start(). The image must be here: NotFound "No such image: x" otherwise.
+  // AlreadyExists when the name is taken, InvalidArgument with Docker's texts for the rest.
+  os::Co<Result<Created>> create(model::ContainerConfig config);
+  // True when it was started, false when it ran already (Docker's 304). An error names why, and the
+  // container is then Created (or Exited) with exit code 126, 127 or 128 and state.error.
+  os::Co<Result<bool>> start(std::string ref);
+  // Comes back when it runs healthy, turned unhealthy, or ended. `stop` gives up: Cancelled.
+  os::Co<Result<Readiness>> wait_ready(std::string ref, os::StopToken stop = {});
+  // `stop` gives up: Cancelled. With Removed a container that is gone meanwhile is no error.
+  os::Co<Result<ExitStatus>> wait(std::string ref, WaitCondition condition,
+                                  os::StopToken stop = {});
+  // Signal (the container's own when empty), then SIGKILL after `grace` (the container's own when
+  // unset; negative: never). False when it did not run (304). Also ends restarts by policy.
+  os::Co<Result<bool>> stop(std::string ref, std::optional<Duration> grace = {},
+                            std::string signal = {});
+  os::Co<Result<void>> restart(std::string ref, std::optional<Duration> grace = {},
+                               std::string signal = {});
+  // `signal`: "KILL", "SIGTERM", "9". Conflict when it does not run.
+  os::Co<Result<void>> kill(std::string ref, std::string signal);
+  os::Co<Result<void>> pause(std::string ref);
+  os::Co<Result<void>> unpause(std::string ref);
+  os::Co<Result<void>> rename(std::string ref, std::string name);
+  // Conflict when it runs and `force` is not set. After success nothing of it is left.
+  os::Co<Result<void>> remove(std::string ref, RemoveOptions options);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shoal::containers
