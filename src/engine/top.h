@@ -1,0 +1,23 @@
+// The processes of a container as `docker top` lists them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace shoal::engine {
+
+struct ProcessTable {
+  std::vector<std::string> titles;
+  std::vector<std::vector<std::string>> rows;  // each as long as titles
+
+  bool operator==(const ProcessTable&) const = default;
+};
+
+// Keeps of the output of `ps` the title line and the rows of `pids`; needs a PID column, as Docker
+// does. The last column may contain spaces.
+Result<ProcessTable> parse_process_table(const std::string& ps_output,
+                                         const std::vector<int32_t>& pids);
+
+}  // namespace shoal::engine
