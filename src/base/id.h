@@ -75,10 +75,12 @@ class Id {
 
 }  // namespace shoal
 
+// "{}" only: formatter<string_view> with its paddings needs the whole of <fmt/format.h>.
 template <class Tag>
-struct fmt::formatter<shoal::Id<Tag>> : fmt::formatter<std::string_view> {
+struct fmt::formatter<shoal::Id<Tag>> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
   auto format(const shoal::Id<Tag>& id, format_context& context) const {
-    return fmt::formatter<std::string_view>::format(id.view(), context);
+    return fmt::format_to(context.out(), "{}", id.view());
   }
 };
 

@@ -17,6 +17,14 @@ bool ServiceSpec::operator==(const ServiceSpec& other) const {
          endpoint == other.endpoint;
 }
 
+bool Service::operator==(const Service& other) const {
+  return id == other.id && meta == other.meta && spec == other.spec &&
+         previous_spec == other.previous_spec && spec_version == other.spec_version &&
+         previous_spec_version == other.previous_spec_version &&
+         same_value(endpoint, other.endpoint) && update_status == other.update_status &&
+         job_status == other.job_status && pending_delete == other.pending_delete;
+}
+
 bool Task::operator==(const Task& other) const {
   return id == other.id && meta == other.meta && service_id == other.service_id &&
          slot == other.slot && node_id == other.node_id && same_value(spec, other.spec) &&

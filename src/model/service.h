@@ -206,7 +206,7 @@ struct Service {
   bool pending_delete = false;
 
   const std::string& name() const { return spec.annotations.name; }
-  bool operator==(const Service&) const = default;
+  bool operator==(const Service& other) const;  // compares the endpoint by value
 };
 
 }  // namespace shoal::model
