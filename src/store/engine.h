@@ -6,6 +6,9 @@
 #pragma once
 
 #include <functional>
+#include <iterator>
+#include <memory>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -22,6 +25,20 @@ using Object =
     std::variant<model::Ref<model::Cluster>, model::Ref<model::Node>, model::Ref<model::Service>,
                  model::Ref<model::Task>, model::Ref<model::Network>>;
 
+inline bool is_null(const Object& object) {
+  return std::visit([](const auto& ref) { return ref == nullptr; }, object);
+}
+// "cluster", "node", "service", "task" or "network", as messages name it.
+inline const char* kind_name(const Object& object) {
+  static constexpr const char* kNames[] = {"cluster", "node", "service", "task", "network"};
+  static_assert(std::size(kNames) == std::variant_size_v<Object>);
+  return kNames[object.index()];
+}
+// The id of a non-null object, whatever its kind.
+inline std::string_view id_of(const Object& object) {
+  return std::visit([](const auto& ref) { return ref->id.view(); }, object);
+}
+
 // One object as a transaction left it. `before` is null for a creation, `after` for a removal; both
 // hold the same alternative.
 struct Change {
@@ -29,7 +46,8 @@ struct Change {
   Object after;
 };
 
-// All changes of one transaction. Applied whole or not at all, in the order of `version`.
+// All changes of one transaction, each object at most once (but a removal may come before a
+// creation of the same id). Applied whole or not at all, in the order of `version`.
 struct Batch {
   model::Version version = 0;
   std::vector<Change> changes;
@@ -50,7 +68,7 @@ class Engine {
   // together (group commit). `done` is called once per batch, in order, never from within commit().
   // After a failure every later batch fails too: the store must be loaded again.
   using Done = std::move_only_function<void(Result<void>)>;
-  virtual void commit(Batch batch, Done done) = 0;
+  virtual void commit(std::shared_ptr<const Batch> batch, Done done) = 0;
 };
 
 }  // namespace shoal::store

@@ -3,13 +3,14 @@
 // Every control loop (orchestrators, restart supervisor, reaper, allocator, scheduler, dispatcher's
 // bookkeeping) has the same shape, and manager/core drives them all alike:
 //
-//   void reset(const Tables&);                // leadership begins: look at everything once
-//   void on_batch(const Batch&);              // durable changes: remember what is dirty,
-//   O(changes) Plan plan(const Tables&, Time now);       // decide what is due, at most
-//   kPlanChangesMax changes;
-//                                             // what is left over stays due
-//   std::optional<Time> next_deadline() const;  // when plan() is wanted next; at or before now: at
-//                                             // once; empty: only after the next batch
+//   // Leadership begins: look at everything once.
+//   void reset(const Tables&);
+//   // Durable changes: remember what is dirty, in O(changes).
+//   void on_batch(const Batch&);
+//   // Decide what is due, at most kPlanChangesMax changes; what is left over stays due.
+//   Plan plan(const Tables&, Time now);
+//   // When plan() is wanted next. At or before now: at once. Empty: only after the next batch.
+//   std::optional<Time> next_deadline() const;
 //
 // The manager calls plan() and commits the result in one transaction, without letting anything run
 // in between, so a plan is never stale; apply() still checks every version and refuses the whole

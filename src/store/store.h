@@ -15,9 +15,9 @@
 #include <optional>
 #include <vector>
 
-#include "base/rng.h"
 #include "store/engine.h"
 #include "store/tables.h"
+#include "store/write_tx.h"
 
 namespace shoal::store {
 
@@ -26,66 +26,23 @@ struct Ticket {
   model::Version version = 0;
 };
 
-// What a writing function may do. Reads see the transaction's own writes. Objects go in by value;
-// version and times in their meta are set here.
-class WriteTx {
- public:
-  const Tables& read() const { return tables_; }
-  Time now() const { return now_; }
-  model::Version version() const { return version_; }  // the version this transaction will get
-
-  // AlreadyExists when the id or the unique name is taken ("name conflicts with an existing
-  // object").
-  Result<void> create(model::Cluster object);
-  Result<void> create(model::Node object);
-  Result<void> create(model::Service object);
-  Result<void> create(model::Task object);
-  Result<void> create(model::Network object);
-  // NotFound when it is gone, OutOfSequence ("update out of sequence") when meta.version is not the
-  // stored one.
-  Result<void> update(model::Cluster object);
-  Result<void> update(model::Node object);
-  Result<void> update(model::Service object);
-  Result<void> update(model::Task object);
-  Result<void> update(model::Network object);
-  // NotFound when there is none.
-  Result<void> remove(const model::NodeId& id);
-  Result<void> remove(const model::ServiceId& id);
-  Result<void> remove(const model::TaskId& id);
-  Result<void> remove(const model::NetworkId& id);
-
- private:
-  friend class Store;
-  WriteTx(Tables& tables, model::Version version, Time now)
-      : tables_(tables), version_(version), now_(now) {}
-  template <class T>
-  Result<void> put_new(T object, bool name_taken);
-  template <class T>
-  Result<void> put(T object, const model::Ref<T>& stored, bool name_taken);
-  template <class T>
-  Result<void> drop(const model::Ref<T>& stored);
-  void record(Change change);
-  void undo();
-
-  Tables& tables_;
-  model::Version version_;
-  Time now_;
-  std::vector<Change> changes_;
-};
-
 class Store {
  public:
+  // `engine` outlives the store.
   explicit Store(Engine& engine);
+  // Answers what still waits with Unavailable. Not from within a callback of this store.
   ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
-  // Reads everything from the engine. Once, before anything else.
+  // Reads everything from the engine. Once, before anything else. An error names what is damaged.
   Result<void> load();
 
   // The newest state, durable or not. Valid until the next update.
   const Tables& read() const { return tables_; }
 
   // Runs `write` and queues its changes. On an error nothing is changed. A transaction without
-  // changes costs nothing and returns the newest ticket.
+  // changes costs nothing and returns the newest ticket. `write` must not call update() itself.
   using Write = std::function<Result<void>(WriteTx&)>;
   Result<Ticket> update(Time now, const Write& write);
 
@@ -93,8 +50,11 @@ class Store {
   using Done = std::move_only_function<void(Result<void>)>;
   void when_durable(Ticket ticket, Done done);
 
-  // Durable changes, one call per transaction, in order. Stops when the Watch is destroyed. A
-  // watcher may update the store, but must not create or destroy watches of others.
+  // Durable changes, one call per transaction, in order; each object at most once a transaction.
+  // For one transaction the watchers run in the order in which they came, then the callbacks of
+  // when_durable(). Stops when the Watch is destroyed, at once, even from within a watcher. A
+  // watcher may update the store and may create watches (they see the next transaction first). A
+  // Watch may outlive the store.
   using Watcher = std::function<void(const Batch&)>;
   class Watch {
    public:
@@ -106,23 +66,35 @@ class Store {
   model::Version newest_version() const { return newest_; }
   // Why the store is dead, if it is.
   const std::optional<Error>& failure() const { return failure_; }
+  // Runs once, after every waiting when_durable() has its error. It must not destroy the store.
   void on_failed(std::function<void(const Error&)> callback) { on_failed_ = std::move(callback); }
 
  private:
   class Subscription;
+  // Shared with the watches and with the engine's callbacks, so that either may outlive the store.
+  struct Shared {
+    Store* store;                              // null once the store is gone
+    std::vector<Subscription*> subscriptions;  // null: destroyed meanwhile
+    bool calling = false;                      // watchers or when_durable() callbacks are running
+  };
   struct Waiting {
     model::Version version;
     Done done;
   };
-  void committed(const Batch& batch);
+  Result<void> insert_loaded(const Object& object);
+  void queue(Batch batch);
+  void completed(const Batch& batch, Result<void> result);
+  void tell(const Batch& batch);
+  void release(model::Version version);
   void failed(Error error);
 
   Engine& engine_;
   Tables tables_;
   model::Version newest_ = 0;
   model::Version durable_ = 0;
+  bool writing_ = false;
   std::deque<Waiting> waiting_;  // ordered by version
-  std::shared_ptr<std::vector<Subscription*>> subscriptions_;
+  std::shared_ptr<Shared> shared_;
   std::optional<Error> failure_;
   std::function<void(const Error&)> on_failed_;
 };
