@@ -1,0 +1,27 @@
+// The seam behind which a node serves the published ports of services. Today: nftables over the
+// node's local tasks; the mesh over all nodes and IPVS are further implementations.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "network/ports.h"
+#include "os/co.h"
+
+namespace shoal::netdriver {
+
+class Ingress {
+ public:
+  virtual ~Ingress() = default;
+
+  // Makes `ports` the ports this node serves, each change of a port as one step. A port that a
+  // process of the host or a container holds is left out and the error names it
+  // (ErrorCode::Conflict); all others are served all the same. Two entries with the same protocol
+  // and port, or a port 0, are InvalidArgument and change nothing.
+  //
+  // A backend that is gone gets no new connection when this returns, and no more datagrams; its
+  // open TCP connections go on until its container is disconnected, so that it can finish them.
+  virtual os::Co<Result<void>> set_ports(std::vector<network::IngressPort> ports) = 0;
+};
+
+}  // namespace shoal::netdriver
