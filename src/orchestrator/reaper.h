@@ -1,0 +1,44 @@
+// Deletes the tasks that nobody needs any more:
+// - those sent away (desired Remove; the replicated loop does that to all tasks of a service that
+// is
+//   gone), once their container is surely gone or when they never got a node;
+// - of every slot the oldest ended ones beyond the history limit of the cluster's spec, a negative
+//   limit meaning none. A service with max_attempts keeps max_attempts + 1: the restart rules count
+//   them (restart_rules.h).
+//
+// Never a task that may still run, and never the newest one of a slot, which says why the slot is
+// dead. Waits kReapPause after the first change to work off many at once.
+// Thread: the control thread. The shape of the class is explained in store/plan.h.
+#pragma once
+
+#include <optional>
+#include <set>
+
+#include "orchestrator/slot.h"
+#include "store/plan.h"
+
+namespace shoal::orchestrator {
+
+inline constexpr Duration kReapPause = 250ms;
+// Dirty slots and tasks that end the pause at once.
+inline constexpr size_t kReapDirtyMax = 1000;
+
+class Reaper {
+ public:
+  void reset(const store::Tables& tables);
+  void on_batch(const store::Batch& batch);
+  store::Plan plan(const store::Tables& tables, Time now);
+  std::optional<Time> next_deadline() const;
+
+ private:
+  void mark(const model::Task& task);
+  size_t dirty_count() const { return slots_.size() + leaving_.size(); }
+  void plan_history(const store::Tables& tables, const SlotKey& key, store::Plan& plan) const;
+
+  std::set<SlotKey> slots_;          // have a new task or one that ended
+  std::set<model::TaskId> leaving_;  // desired Remove and deletable
+  bool limit_changed_ = false;       // look at every slot
+  std::optional<Time> pause_until_;  // set by the first plan() that sees something
+};
+
+}  // namespace shoal::orchestrator

@@ -1,0 +1,68 @@
+// A slot is one place of a service: "web.3" lives on while tasks come and go in it. Here is what
+// the orchestrators agree on about the tasks of one slot.
+//
+//   live       meant to run: desired state at most Running
+//   stopped    surely holds no container any more, nor ever will
+//   occupied   the slot counts as a replica: some task of it is not desired Remove. A slot whose
+//              restart attempts are exhausted has no live task and stays occupied: it stays dead.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/rng.h"
+#include "store/tables.h"
+
+namespace shoal::orchestrator {
+
+// Most changes of one plan here: about one millisecond of the control thread with its commit.
+inline constexpr size_t kChunkMax = 500;
+
+// next_deadline() of a loop that has something to do now.
+inline constexpr Time kAtOnce{0};
+
+struct SlotKey {
+  model::ServiceId service;
+  uint64_t slot = 0;
+
+  auto operator<=>(const SlotKey&) const = default;
+};
+
+inline SlotKey slot_of(const model::Task& task) {
+  return {task.service_id, task.slot};
+}
+
+inline bool is_live(const model::Task& task) {
+  return task.desired_state <= model::TaskState::Running;
+}
+
+// Was never given to a node and, being no longer meant to run, never will be.
+inline bool will_never_run(const model::Task& task) {
+  return !is_live(task) && task.status.state < model::TaskState::Assigned;
+}
+
+// Its container is gone for good, or there never was one.
+inline bool has_ended(const model::Task& task) {
+  return model::is_terminal(task.status.state) || will_never_run(task);
+}
+
+// The task's node can not be trusted to run it: down, drained or removed. False when unassigned.
+bool is_stranded(const model::Task& task, const store::Tables& tables);
+
+// Nothing of the task runs where the manager could know of it: ended, or its node down or removed.
+bool is_stopped(const model::Task& task, const store::Tables& tables);
+
+// Oldest first; of one instant those that are not meant to run, then in id order.
+void sort_by_age(store::TaskTable::Tasks& tasks);
+
+// The service's annotations as one value shared by all of its tasks: those of `sibling` (may be
+// null) while they are still the same, else a new copy.
+model::Ref<model::Annotations> share_annotations(const model::Service& service,
+                                                 const model::Task* sibling);
+
+// A task in state New for `slot`, from the service's present spec.
+model::Task make_task(const model::Service& service, model::Ref<model::Annotations> annotations,
+                      uint64_t slot, Time now, Rng& rng);
+
+}  // namespace shoal::orchestrator
