@@ -60,7 +60,8 @@ Result<void> check_cpus(const ContainerConfig& config, const MachineLimits& mach
         "range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available",
         machine.cpu_count, machine.cpu_count);
   }
-  if (config.cpu_period_us != 0 && (config.cpu_period_us < 1000 || config.cpu_period_us > 1000000)) {
+  if (config.cpu_period_us != 0 &&
+      (config.cpu_period_us < 1000 || config.cpu_period_us > 1000000)) {
     return invalid_argument(
         "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
   }
@@ -99,8 +100,8 @@ Result<void> check_health(const model::HealthConfig& health) {
   if (!health.test.empty()) {
     const auto& kind = health.test.front();
     if (kind != "NONE" && kind != "CMD" && kind != "CMD-SHELL") {
-      return invalid_argument("Unknown healthcheck type '{}' (expected 'CMD', 'CMD-SHELL' or 'NONE')",
-                              kind);
+      return invalid_argument(
+          "Unknown healthcheck type '{}' (expected 'CMD', 'CMD-SHELL' or 'NONE')", kind);
     }
     if (kind != "NONE" && health.test.size() < 2) {
       return invalid_argument("Missing command in Healthcheck of type {}", kind);
@@ -146,7 +147,8 @@ Result<void> check_mount(const model::Mount& mount) {
   };
   if (mount.target.empty()) return refuse("field Target must not be empty");
   if (mount.target.front() != '/') {
-    return refuse(fmt::format("invalid mount path: '{}' mount path must be absolute", mount.target));
+    return refuse(
+        fmt::format("invalid mount path: '{}' mount path must be absolute", mount.target));
   }
   if (mount.target.find_first_not_of('/') == std::string::npos) {
     return refuse("invalid specification: destination can't be '/'");
@@ -157,14 +159,15 @@ Result<void> check_mount(const model::Mount& mount) {
   if (mount.type == MountType::Bind) {
     if (mount.source.empty()) return refuse("field Source must not be empty");
     if (mount.source.front() != '/') {
-      return refuse(fmt::format("invalid mount path: '{}' mount path must be absolute",
-                                mount.source));
+      return refuse(
+          fmt::format("invalid mount path: '{}' mount path must be absolute", mount.source));
     }
   }
   if (mount.type == MountType::Tmpfs && !mount.source.empty()) {
     return refuse("field Source must not be specified");
   }
-  if (mount.tmpfs_size_bytes < 0) return refuse("field TmpfsOptions.SizeBytes must not be negative");
+  if (mount.tmpfs_size_bytes < 0)
+    return refuse("field TmpfsOptions.SizeBytes must not be negative");
   return {};
 }
 
@@ -205,7 +208,8 @@ Result<void> check_modes(const ContainerConfig& config) {
     return invalid_argument("conflicting options: hostname and the UTS mode");
   }
   const auto one_of = [](std::string_view text, std::initializer_list<std::string_view> known) {
-    return text.starts_with("container:") || std::find(known.begin(), known.end(), text) != known.end();
+    return text.starts_with("container:") ||
+           std::find(known.begin(), known.end(), text) != known.end();
   };
   if (!one_of(config.pid_mode, {"", "host"})) {
     return invalid_argument("invalid PID mode: {}", config.pid_mode);

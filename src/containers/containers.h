@@ -1,8 +1,10 @@
 // The containers of this node: engine (processes), images (root file systems) and netdriver
 // (addresses and ports) put together, for `docker run` and for the agent's tasks alike.
 //
-// Thread: the control thread only. Every call that touches the machine is a coroutine. Calls for
-// one container wait for each other; different containers go side by side.
+// Lifetime: made when the daemon starts, destroyed when its loop no longer runs. Containers outlive
+// both: the next open() adopts them. Thread: the control thread only. Every call that touches the
+// machine is a coroutine. Calls for one container wait for each other; different containers go side
+// by side.
 //
 // Every call may be repeated: after a crash, open() finishes or removes what was half done, adopts
 // what runs without touching it, and learns the exit code of what ended meanwhile.
@@ -21,22 +23,15 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
-#include "base/rng.h"
 #include "containers/container.h"
+#include "containers/execs.h"
+#include "containers/machine.h"
+#include "containers/volumes.h"
+#include "engine/container.h"
+#include "network/ports.h"
 #include "os/co.h"
 #include "os/loop.h"
 #include "os/sync.h"
-
-namespace shoal::engine {
-class Engine;
-}
-namespace shoal::images {
-class ImageStore;
-}
-namespace shoal::netdriver {
-class NetDriver;
-}
 
 namespace shoal::containers {
 
@@ -62,16 +57,6 @@ struct RemoveOptions {
 
 class Containers {
  public:
-  struct Machine {
-    os::Loop& loop;
-    engine::Engine& engine;
-    images::ImageStore& images;
-    netdriver::NetDriver& network;
-    Rng& rng;  // seeded from the kernel: ids and names
-    Log& log;
-    std::string data_root;  // containers/ and volumes/ are in it; survives a reboot
-    std::string exec_root;  // run-time files, gone after a reboot
-  };
   explicit Containers(Machine machine);
   ~Containers();
   Containers(const Containers&) = delete;
@@ -115,8 +100,32 @@ class Containers {
   os::Co<Result<void>> pause(std::string ref);
   os::Co<Result<void>> unpause(std::string ref);
   os::Co<Result<void>> rename(std::string ref, std::string name);
-  // Conflict when it runs and `force` is not set. After success nothing of it is left.
+  // Conflict when it runs and `force` is not set. After success nothing of it is left. A start that
+  // is under way is given up when `force` is set.
   os::Co<Result<void>> remove(std::string ref, RemoveOptions options);
+
+  // --- looking into one ---
+  // Its streams. Connected at once when it runs; otherwise with its next start, before its program
+  // runs, so that nothing is missed. The error of that start when it fails, Cancelled on `stop`.
+  os::Co<Result<std::unique_ptr<engine::Attachment>>> attach(std::string ref,
+                                                             os::StopToken stop = {});
+  // Conflict when it does not run.
+  os::Co<Result<void>> resize(std::string ref, uint16_t rows, uint16_t columns);
+  // Also of one that has ended. FailedPrecondition with log driver "none".
+  Result<std::unique_ptr<engine::LogReader>> logs(const std::string& ref, engine::LogQuery query);
+  os::Co<Result<engine::ProcessTable>> top(std::string ref, std::string ps_args);
+  // Empty while it does not run.
+  os::Co<Result<std::optional<engine::Stats>>> stats(std::string ref);
+  // Stopped when the run that is under way has ended; already stopped when none is.
+  os::StopToken ended(const Container& container) const;
+  // Bytes in its writable layer; 0 when it never ran.
+  os::Co<Result<uint64_t>> size_bytes(std::string ref);
+
+  Execs& execs();
+  Volumes& volumes();
+
+  // --- the node's published service ports, see netdriver::Ingress::set_ports ---
+  os::Co<Result<void>> set_ingress(std::vector<network::IngressPort> ports);
 
  private:
   struct Impl;

@@ -7,23 +7,23 @@ namespace shoal::containers {
 namespace {
 
 constexpr std::array kManners = {
-    "amber",  "ample",  "azure",  "bold",    "brave",  "brisk",  "bright", "calm",   "candid",
-    "clever", "cosmic", "crisp",  "curious", "deft",   "eager",  "early",  "fair",   "fleet",
-    "fond",   "frosty", "gentle", "glad",    "golden", "grand",  "hardy",  "humble", "jolly",
-    "keen",   "kind",   "lively", "loyal",   "lucid",  "mellow", "merry",  "nimble", "noble",
-    "patient", "plucky", "proud", "quick",   "quiet",  "rapid",  "ready",  "serene", "sharp",
-    "silver", "sleek",  "steady", "still",   "subtle", "sunny",  "swift",  "tidal",  "tidy",
-    "vivid",  "warm",   "wise",   "witty"};
+    "amber",   "ample",  "azure",  "bold",    "brave",  "brisk",  "bright", "calm",   "candid",
+    "clever",  "cosmic", "crisp",  "curious", "deft",   "eager",  "early",  "fair",   "fleet",
+    "fond",    "frosty", "gentle", "glad",    "golden", "grand",  "hardy",  "humble", "jolly",
+    "keen",    "kind",   "lively", "loyal",   "lucid",  "mellow", "merry",  "nimble", "noble",
+    "patient", "plucky", "proud",  "quick",   "quiet",  "rapid",  "ready",  "serene", "sharp",
+    "silver",  "sleek",  "steady", "still",   "subtle", "sunny",  "swift",  "tidal",  "tidy",
+    "vivid",   "warm",   "wise",   "witty"};
 constexpr std::array kSwimmers = {
-    "anchovy",  "barb",     "bass",    "bream",   "carp",     "char",     "clam",    "cod",
-    "conch",    "coral",    "crab",    "cuttle",  "dolphin",  "eel",      "flounder", "grouper",
-    "gurnard",  "haddock",  "hake",    "halibut", "herring",  "kelp",     "lamprey", "limpet",
-    "ling",     "lobster",  "loach",   "mackerel", "manta",   "marlin",   "minnow",  "mullet",
-    "mussel",   "narwhal",  "nautilus", "octopus", "orca",    "otter",    "oyster",  "perch",
-    "pike",     "pilchard", "plaice",  "pollock", "porpoise", "prawn",    "ray",     "roach",
-    "salmon",   "sardine",  "seal",    "shad",    "shrimp",   "smelt",    "sole",    "sprat",
-    "squid",    "starfish", "sturgeon", "tench",  "tetra",    "trout",    "tuna",    "turbot",
-    "urchin",   "walrus",   "whelk",   "whiting", "wrasse",   "zander"};
+    "anchovy", "barb",     "bass",     "bream",    "carp",     "char",   "clam",     "cod",
+    "conch",   "coral",    "crab",     "cuttle",   "dolphin",  "eel",    "flounder", "grouper",
+    "gurnard", "haddock",  "hake",     "halibut",  "herring",  "kelp",   "lamprey",  "limpet",
+    "ling",    "lobster",  "loach",    "mackerel", "manta",    "marlin", "minnow",   "mullet",
+    "mussel",  "narwhal",  "nautilus", "octopus",  "orca",     "otter",  "oyster",   "perch",
+    "pike",    "pilchard", "plaice",   "pollock",  "porpoise", "prawn",  "ray",      "roach",
+    "salmon",  "sardine",  "seal",     "shad",     "shrimp",   "smelt",  "sole",     "sprat",
+    "squid",   "starfish", "sturgeon", "tench",    "tetra",    "trout",  "tuna",     "turbot",
+    "urchin",  "walrus",   "whelk",    "whiting",  "wrasse",   "zander"};
 
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -31,9 +31,8 @@ bool is_alphanumeric(char c) {
 
 bool is_name(std::string_view name) {
   return name.size() >= 2 && is_alphanumeric(name.front()) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 }  // namespace
@@ -49,8 +48,10 @@ Result<std::string> check_container_name(std::string_view name) {
 
 Result<void> check_volume_name(std::string_view name) {
   if (name.size() == 1) {
-    return invalid_argument("create {}: volume name is too short, names should be at least two "
-                            "alphanumeric characters", name);
+    return invalid_argument(
+        "create {}: volume name is too short, names should be at least two "
+        "alphanumeric characters",
+        name);
   }
   if (!is_name(name)) {
     return invalid_argument(
@@ -72,8 +73,8 @@ std::string make_up_name(Rng& rng, int attempt) {
 std::string make_id(Rng& rng) {
   constexpr size_t kShortIdLength = 12;
   for (;;) {
-    const std::string id = fmt::format("{:016x}{:016x}{:016x}{:016x}", rng.next(), rng.next(),
-                                       rng.next(), rng.next());
+    const std::string id =
+        fmt::format("{:016x}{:016x}{:016x}{:016x}", rng.next(), rng.next(), rng.next(), rng.next());
     const auto is_letter = [](char c) { return c >= 'a'; };
     if (std::any_of(id.begin(), id.begin() + kShortIdLength, is_letter)) return id;
   }

@@ -1,0 +1,32 @@
+// What the pieces of this room work with. References to things that live as long as the daemon.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "os/loop.h"
+
+namespace shoal::engine {
+class Engine;
+}
+namespace shoal::images {
+class ImageStore;
+}
+namespace shoal::netdriver {
+class NodeNetwork;
+}
+
+namespace shoal::containers {
+
+struct Machine {
+  os::Loop& loop;
+  engine::Engine& engine;
+  images::ImageStore& images;
+  netdriver::NodeNetwork& network;  // not started yet: Containers::open() does
+  Rng& rng;                         // seeded from the kernel: ids and names
+  Log& log;
+  std::string data_root;  // containers/ and volumes/ are in it; survives a reboot
+};
+
+}  // namespace shoal::containers
