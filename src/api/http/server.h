@@ -1,0 +1,57 @@
+// Server: listens on unix and tcp sockets and gives every connection its Connection.
+//
+// On the control thread. Destroy it only after close() has returned and before the Loop.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "api/http/connection.h"
+#include "os/fd.h"
+
+namespace shoal::api {
+
+class Server {
+ public:
+  Server(os::Loop& loop, Log& log, Dispatch dispatch, HttpLimits limits = {});
+  ~Server();
+
+  // Listens on a socket file, mode 0660 and owned by the group `group` when there is such a group
+  // (else the process's own). A file that a dead process left is replaced; AlreadyExists when
+  // somebody still answers on it. The file is removed by close().
+  Result<void> listen_unix(const std::string& path, const std::string& group = "docker");
+  // "127.0.0.1:2375" or "[::1]:2375"; port 0 takes a free one. No encryption: for loopback and
+  // trusted networks, as dockerd's own -H tcp://.
+  Result<void> listen_tcp(const std::string& address);
+  // The port of the last listen_tcp.
+  uint16_t tcp_port() const { return tcp_port_; }
+
+  // Serves a socket that is connected already (tests, socketpair).
+  void adopt(os::Fd fd);
+
+  // Stops listening, stops every handler and waits until all have ended.
+  os::Co<> close();
+
+  size_t connection_count() const { return connections_.size(); }
+
+ private:
+  os::Co<> accept_from(int listener);
+  os::Co<> serve(std::shared_ptr<Connection> connection);
+  void add_listener(os::Fd fd);
+
+  os::Loop& loop_;
+  Log& log_;
+  const Dispatch dispatch_;
+  const HttpLimits limits_;
+  os::StopSource closing_;
+  os::Signal ended_;  // a connection or an accept loop ended
+  int running_ = 0;   // accept loops
+  std::vector<os::Fd> listeners_;
+  std::vector<std::string> socket_files_;
+  std::set<std::shared_ptr<Connection>> connections_;
+  uint16_t tcp_port_ = 0;
+};
+
+}  // namespace shoal::api

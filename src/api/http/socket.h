@@ -1,0 +1,41 @@
+// Socket: one connected stream socket, unix or tcp, on the control loop. Asio is named only in
+// socket.cc.
+//
+// One coroutine may read while another writes. close() makes both return Cancelled; the object must
+// outlive them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "os/co.h"
+#include "os/fd.h"
+#include "os/loop.h"
+
+namespace shoal::api {
+
+class Socket {
+ public:
+  Socket(os::Loop& loop, os::Fd fd);
+  ~Socket();
+
+  // Waits for bytes and appends at most `bytes_max` of them to `out`; the count is 0 when the peer
+  // has closed its half. Cancelled when the connection broke or was closed here.
+  os::Co<Result<size_t>> read(std::string& out, size_t bytes_max);
+  // All of `first` and then of `second`, in as few packets as it takes; both must outlive the call.
+  os::Co<Result<void>> write(std::string_view first, std::string_view second = {});
+
+  void close_write();
+  void close();
+
+ private:
+  os::Co<bool> wait(bool for_reading);
+  os::Co<> take_turn();
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shoal::api
