@@ -31,8 +31,7 @@ inline constexpr int kRegistrationsMax = 3;
 inline constexpr Duration kRegistrationWindow = 8s;
 // How long a node is down before its tasks are given up as ORPHANED.
 inline constexpr Duration kOrphanAfter = 24h;
-// Statuses in one report, and tasks whose reports wait to be written.
-inline constexpr size_t kStatusUpdatesMax = 10'000;
+// Tasks whose reports wait to be written.
 inline constexpr size_t kPendingStatusesMax = 1'000'000;
 
 class Dispatcher {

@@ -76,6 +76,9 @@ struct Outgoing {
   std::variant<SessionMessage, AssignmentsMessage, SessionEnd> message;
 };
 
+// The most statuses that one report may hold; an agent with more sends several.
+inline constexpr size_t kStatusUpdatesMax = 10'000;
+
 // Agent to manager: how a task does. A timestamp that is unset is filled in on arrival.
 struct StatusUpdate {
   model::TaskId task;
