@@ -21,8 +21,11 @@
 
 namespace shoal::agent {
 
-// After a report was sent, later changes wait this long and go together. The first goes at once.
+// After a report was sent, later steps on the way wait this long and go together. The first goes at
+// once.
 inline constexpr Duration kReportPause = 100ms;
+// A task that runs or has ended waits only this long: somebody waits for it.
+inline constexpr Duration kUrgentReportPause = 5ms;
 
 struct Effects {
   std::vector<Operation> operations;              // for the executor, in order
@@ -59,10 +62,11 @@ class Agent {
 
  private:
   void assign(const model::Ref<model::Task>& task, Time now);
-  void withdraw(const model::TaskId& id, Time now);
-  void touch(const model::TaskId& id, TaskMachine& machine);
+  void withdraw(const model::TaskId& id);
+  void note(TaskMachine& machine);
   void collect_operations(Time now, Effects& effects);
   void collect_reports(Time now, Effects& effects);
+  std::optional<Time> reports_due() const;
 
   std::map<model::TaskId, TaskMachine> tasks_;
   std::set<model::TaskId> dirty_;                     // to be stepped
@@ -72,7 +76,8 @@ class Agent {
   model::SessionId session_;
   std::string sequence_;  // results_in of the last message
   bool connected_ = false;
-  Time report_after_;  // no report before
+  bool urgent_ = false;  // something unreported runs or has ended
+  Time last_report_;     // unset: none in this session
 };
 
 }  // namespace shoal::agent

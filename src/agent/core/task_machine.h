@@ -10,6 +10,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "agent/core/executor_ops.h"
 
@@ -27,7 +29,7 @@ class TaskMachine {
   TaskMachine(const FoundContainer& found, Time now);
 
   // New instructions for the same task. Only the desired state can differ, and it only rises.
-  void assign(model::Ref<model::Task> task, Time now);
+  void assign(model::Ref<model::Task> task);
   // The task is no longer the node's: stop it and remove its container; no more reports.
   void withdraw();
   void on_outcome(const Outcome& outcome, Time now);
@@ -36,6 +38,8 @@ class TaskMachine {
   std::optional<Operation> next(Time now);
   // When next() may have something although nothing happened.
   std::optional<Time> retry_at() const;
+  // Whether the status changed since this was last asked.
+  bool take_changed() { return std::exchange(changed_, false); }
 
   const model::TaskId& id() const { return id_; }
   const model::TaskStatus& status() const { return status_; }
@@ -47,21 +51,25 @@ class TaskMachine {
  private:
   bool wants_stop() const;
   bool is_ended() const { return model::is_terminal(status_.state); }
-  void enter(model::TaskState state, std::string message, Time now);
-  void end(model::TaskState state, std::string message, std::string error, Time now);
+  void enter(model::TaskState state, Time now);
+  void fail(std::string error, Time now);
+  void finish(const Exited& result, Time now);
+  void retry_at_once();
+  void succeeded();
   void on_prepared(const Prepared& result, Time now);
   void on_started(const Started& result, Time now);
   void on_exited(const Exited& result, Time now);
   void on_stopped(const Stopped& result, Time now);
   void on_failed(const OperationFailed& result, Time now);
-  Operation ask(OperationKind kind);
+  std::optional<OperationKind> wanted() const;
 
   model::TaskId id_;
   model::Ref<model::Task> task_;
   model::TaskStatus status_;
   std::optional<OperationKind> under_way_;
-  bool prepared_ = false;  // a container is there
-  bool running_ = false;   // and its process, as far as is known
+  bool touched_ = false;  // the executor may have something of the task to remove
+  bool running_ = false;  // its process runs, as far as is known
+  bool changed_ = false;
   bool withdrawn_ = false;
   bool gone_ = false;
   int failures_ = 0;  // of the operation wanted now, in a row
