@@ -47,7 +47,7 @@ function(room name)
     endif()
     get_target_property(rank ${used} ROOM_RANK)
     get_target_property(kind ${used} ROOM_KIND)
-    if(NOT rank LESS R_RANK)
+    if(NOT rank LESS R_RANK AND NOT used MATCHES "^${name}_")  # A room may use its own core.
       message(FATAL_ERROR "${name} (rank ${R_RANK}) may not use ${used} (rank ${rank})")
     endif()
     if(R_KIND STREQUAL PURE AND NOT kind STREQUAL PURE)
