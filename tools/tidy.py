@@ -139,7 +139,7 @@ class Checker:
 def main():
     rooms = json.loads(ROOMS_FILE.read_text())
     checker = Checker(rooms)
-    for folder in ("src", "bench", "test", "tools"):
+    for folder in ("src", "bench", "tests", "tools"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".cc", ".h"):
                 checker.file(path)

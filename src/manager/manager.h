@@ -1,0 +1,81 @@
+// Manager: leadership over one store, on the control loop. It opens the state, runs the control
+// loops whenever they have something to do, and hands what the dispatcher says to the sessions.
+//
+// A commit that fails ends a term: memory is dropped, the engine closed, and both are opened again,
+// after a growing pause while that fails. Between two terms store() is null and the API answers
+// Unavailable; agents open new sessions in the next term.
+//
+// Control thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "manager/core/control.h"
+#include "os/loop.h"
+#include "os/sync.h"
+#include "store/store.h"
+
+namespace shoal::manager {
+
+// Between two tries to open the state again.
+inline constexpr Duration kReopenPauseMin = 100ms;
+inline constexpr Duration kReopenPauseMax = 10s;
+// Control steps in one turn of the loop, so that the API and the agents get theirs.
+inline constexpr int kStepsPerTurn = 4;
+
+class Manager {
+ public:
+  // Opens the engine over the same state each time it is called; blocks.
+  using OpenEngine = std::function<Result<std::unique_ptr<store::Engine>>()>;
+
+  Manager(os::Loop& loop, Rng& rng, Log& log, OpenEngine open_engine);
+  // What waits for a commit gets an error; nothing that was acknowledged is lost.
+  ~Manager();
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  // The first term. Blocks; an error says why the state cannot be used.
+  Result<void> open();
+
+  // The store of this term, or null. Holding it keeps its memory, also past the end of the term,
+  // when every update of it answers Unavailable.
+  std::shared_ptr<store::Store> store() const;
+
+  // The dispatcher of this term, or null; call wake() after calling into it.
+  dispatcher::Dispatcher* dispatcher();
+  void wake();
+
+  // Where the dispatcher's messages go, one at a time and in order; and, at the end of a term, that
+  // all sessions are over.
+  class Sessions {
+   public:
+    virtual ~Sessions() = default;
+    virtual void send(dispatcher::Outgoing message) = 0;
+    virtual void end_all(const Error& reason) = 0;
+  };
+  void serve(Sessions* sessions) { sessions_ = sessions; }  // null: to nobody
+
+ private:
+  struct Term;
+  Result<std::shared_ptr<Term>> open_term();
+  void begin(std::shared_ptr<Term> term);
+  void end_term(const Error& reason);
+  os::Co<> reopen();
+  void turn();
+
+  os::Loop& loop_;
+  Rng& rng_;
+  Log& log_;
+  OpenEngine open_engine_;
+  Sessions* sessions_ = nullptr;
+  std::shared_ptr<Term> term_;
+  std::unique_ptr<os::Loop::Timer> deadline_;
+  bool turn_queued_ = false;
+  os::StopSource closing_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // false once destroyed
+};
+
+}  // namespace shoal::manager
