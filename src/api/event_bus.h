@@ -1,0 +1,63 @@
+// EventBus: what happens on this node and in the swarm, for `docker events`. Containers, images,
+// networks and the store's watcher post; each client that listens has a bounded queue.
+//
+// Thread: the control thread only. Must outlive its subscriptions.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/time.h"
+#include "model/common.h"
+#include "os/co.h"
+#include "os/sync.h"
+
+namespace shoal::api {
+
+// Kept for `--since`, as Docker does.
+inline constexpr size_t kEventsKept = 256;
+// A listener that is further behind than this is cut off rather than served with a gap.
+inline constexpr size_t kListenerQueueMax = 4096;
+
+struct Event {
+  std::string type;          // "container", "image", "service", "node", "network", "volume" …
+  std::string action;        // "start", "create", "exec_create: sh" …
+  std::string id;            // of the object
+  model::Labels attributes;  // "name", "image", labels …
+  bool swarm_scope = false;  // false: it concerns this node only
+  Time time;
+};
+
+class EventBus {
+ public:
+  class Listener {
+   public:
+    ~Listener();
+    // The next event; nothing when `stop` came, the deadline (if any) stopped it, or the listener
+    // was too slow.
+    os::Co<std::shared_ptr<const Event>> next(os::StopToken stop);
+    bool too_slow() const { return too_slow_; }
+
+   private:
+    friend class EventBus;
+    explicit Listener(EventBus& bus) : bus_(bus) {}
+    EventBus& bus_;
+    std::deque<std::shared_ptr<const Event>> queue_;
+    os::Signal posted_;
+    bool too_slow_ = false;
+  };
+
+  void post(Event event);
+  // Hears everything posted from now on and, with `since`, what is kept from then on.
+  std::unique_ptr<Listener> listen(std::optional<Time> since = {});
+  size_t listener_count() const { return listeners_.size(); }
+
+ private:
+  std::deque<std::shared_ptr<const Event>> kept_;
+  std::set<Listener*> listeners_;  // Each gets everything: their order does not matter.
+};
+
+}  // namespace shoal::api
