@@ -1,0 +1,30 @@
+// Join tokens: "SWMTKN-1-<digest of the root, base 36>-<secret, base 36>" (semantics 2.7).
+//
+// The digest lets a joining node recognise the swarm's root certificate, the secret says which role
+// it may have. Rotating a token replaces only the secret.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace shoal::ca {
+
+inline constexpr size_t kDigestBytes = 32;
+inline constexpr size_t kDigestDigits = 50;
+inline constexpr size_t kSecretBytes = 16;
+inline constexpr size_t kSecretDigits = 25;
+
+// `root_digest`: SHA-256 of the exact bytes of the root's PEM text; `secret`: kSecretBytes of
+// chance. Other sizes end the process.
+std::string make_join_token(std::string_view root_digest, std::string_view secret);
+
+struct JoinToken {
+  std::string root_digest;  // kDigestBytes
+  std::string secret;       // the digits, as they stand in the token
+};
+// InvalidArgument "invalid join token" for anything else.
+Result<JoinToken> parse_join_token(std::string_view token);
+
+}  // namespace shoal::ca
