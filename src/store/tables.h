@@ -120,6 +120,13 @@ class TaskTable {
 
 class Tables {
  public:
+  Tables() = default;
+  // The indexes point into the tables; a map keeps its nodes when it is moved, not when copied.
+  Tables(const Tables&) = delete;
+  Tables& operator=(const Tables&) = delete;
+  Tables(Tables&&) = default;
+  Tables& operator=(Tables&&) = default;
+
   const NamedTable<model::Cluster>& clusters() const { return clusters_; }
   const NodeTable& nodes() const { return nodes_; }
   const NamedTable<model::Service>& services() const { return services_; }
