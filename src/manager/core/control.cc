@@ -4,9 +4,11 @@
 
 namespace shoal::manager {
 
-Control::Control(store::Store& store, Rng& rng) : store_(store), replicated_(rng), restart_(rng) {
+Control::Control(store::Store& store, Rng& rng)
+    : store_(store), replicated_(rng), restart_(rng), dispatcher_(rng) {
   add_loop(drive("replicated", replicated_));
   add_loop(drive("restart", restart_));
+  add_loop(drive("dispatcher", dispatcher_));
   add_loop(drive("reaper", reaper_));
   watch_ = store_.watch([this](const store::Batch& batch) { on_batch(batch); });
 }
@@ -48,6 +50,7 @@ std::optional<Time> Control::Entry::next_deadline() const {
 void Control::run(Entry& entry, Time now) {
   store::Plan plan = entry.loop->plan(store_.read(), now);
   if (plan.empty()) return;
+  if (on_plan_) on_plan_(entry.loop->name(), plan);
   const size_t size = plan.size();
   const auto ticket =
       store_.update(now, [&](store::WriteTx& tx) { return store::apply(std::move(plan), tx); });

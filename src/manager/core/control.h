@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "dispatcher/dispatcher.h"
 #include "manager/core/control_loop.h"
 #include "orchestrator/reaper.h"
 #include "orchestrator/replicated.h"
@@ -44,6 +45,14 @@ class Control {
   // When step() is wanted next; at or before now: at once; empty: only after the next batch, or
   // because the store has failed.
   std::optional<Time> next_deadline() const;
+
+  // The node protocol's side. Never its plan(): that is step()'s.
+  dispatcher::Dispatcher& dispatcher() { return dispatcher_; }
+
+  // Sees every plan before it is committed, with the name of its loop: for the debug log and the
+  // simulator's checkers.
+  using OnPlan = std::function<void(std::string_view loop, const store::Plan& plan)>;
+  void on_plan(OnPlan hook) { on_plan_ = std::move(hook); }
 
   // One more loop, after all others; it begins with what is stored now. The simulator plants broken
   // ones.
@@ -72,11 +81,13 @@ class Control {
   store::Store& store_;
   orchestrator::ReplicatedLoop replicated_;
   orchestrator::RestartLoop restart_;
+  dispatcher::Dispatcher dispatcher_;
   orchestrator::Reaper reaper_;
   std::vector<Entry> loops_;  // in the order of a task's life
   size_t turn_ = 0;           // the loop that is asked first
   Counters counters_;
   std::function<void()> wake_;
+  OnPlan on_plan_;
   std::unique_ptr<store::Store::Watch> watch_;
 };
 

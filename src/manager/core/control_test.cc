@@ -23,6 +23,7 @@ TEST(Control, TurnsAServiceIntoTasks) {
   Control control(swarm.store(), rng);
   int wakes = 0;
   control.on_wake([&] { ++wakes; });
+  settle(control, swarm);
   EXPECT_FALSE(control.next_deadline());
   swarm.service("web").replicas(3);
   EXPECT_GT(wakes, 0);
@@ -35,6 +36,7 @@ TEST(Control, DecidesNothingBeforeTheServiceIsDurable) {
   store::Swarm swarm;
   Rng rng(1);
   Control control(swarm.store(), rng);
+  settle(control, swarm);
   ASSERT_TRUE(swarm.store().update(swarm.now(), [](store::WriteTx& tx) {
     model::Service service;
     service.id = model::ServiceId::of("web");
