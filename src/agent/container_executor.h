@@ -35,6 +35,8 @@ class ContainerExecutor final : public Executor {
 
   void on_outcome(std::function<void(Outcome)> handler) override { handler_ = std::move(handler); }
   void on_node(const model::Ref<model::Node>& node) override { node_ = node; }
+  // The node has left its swarm and the tasks' containers are gone.
+  void forget_all() { entries_.clear(); }
   void on_task(const model::Ref<model::Task>& task) override;
   void run(Operation operation) override;
   std::vector<FoundContainer> found() override;

@@ -5,7 +5,9 @@
 namespace shoal::daemon {
 namespace {
 
-std::unexpected<Error> no_leader() { return unavailable("the manager is not ready"); }
+std::unexpected<Error> no_leader() {
+  return unavailable("the manager is not ready");
+}
 
 }  // namespace
 
@@ -53,7 +55,7 @@ os::Co<Result<Duration>> LocalLink::heartbeat(model::SessionId session) {
 os::Co<Result<void>> LocalLink::report(model::SessionId session,
                                        std::vector<dispatcher::StatusUpdate> updates) {
   auto* dispatcher = manager_.dispatcher();
-  const auto store = manager_.store();
+  const store::Store* store = manager_.store();
   if (!dispatcher || !store) co_return no_leader();
   auto taken = dispatcher->update_task_status(store->read(), node_, session, std::move(updates),
                                               loop_.now());

@@ -34,7 +34,7 @@ class LocalLink final : public agent::Link, private manager::Manager::Sessions {
   const model::NodeId node_;
   const std::string address_;
   agent::Listener* listener_ = nullptr;  // null while no session is open
-  model::SessionId session_;            // what the listener listens to
+  model::SessionId session_;             // what the listener listens to
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -4,8 +4,7 @@
 
 namespace shoal::manager {
 
-// Destroyed as a whole at the end, but the engine goes first: its file must be free for the next
-// term while an API call may still hold the store.
+// At its end the engine goes at once: its file must be free for the next term.
 struct Manager::Term {
   std::unique_ptr<store::Engine> engine;
   std::unique_ptr<store::Store> store;
@@ -27,8 +26,8 @@ Result<void> Manager::open() {
   return {};
 }
 
-std::shared_ptr<store::Store> Manager::store() const {
-  return term_ ? std::shared_ptr<store::Store>(term_, term_->store.get()) : nullptr;
+store::Store* Manager::store() const {
+  return term_ ? term_->store.get() : nullptr;
 }
 
 dispatcher::Dispatcher* Manager::dispatcher() {
@@ -63,9 +62,9 @@ void Manager::end_term(const Error& reason) {
   log_.error("leadership ends", {{"reason", reason.message}});
   deadline_.reset();
   if (sessions_) sessions_->end_all(reason);
-  const auto ended = std::exchange(term_, nullptr);
-  ended->control.reset();
-  ended->engine.reset();
+  ended_ = std::exchange(term_, nullptr);
+  ended_->control.reset();
+  ended_->engine.reset();
 }
 
 os::Co<> Manager::reopen() {

@@ -40,9 +40,9 @@ class Manager {
   // The first term. Blocks; an error says why the state cannot be used.
   Result<void> open();
 
-  // The store of this term, or null. Holding it keeps its memory, also past the end of the term,
-  // when every update of it answers Unavailable.
-  std::shared_ptr<store::Store> store() const;
+  // The store of this term, or null. It stays where it is until the end of the next term, so that
+  // an API call that was waiting finds it dead (every update answers Unavailable), not gone.
+  store::Store* store() const;
 
   // The dispatcher of this term, or null; call wake() after calling into it.
   dispatcher::Dispatcher* dispatcher();
@@ -72,6 +72,7 @@ class Manager {
   OpenEngine open_engine_;
   Sessions* sessions_ = nullptr;
   std::shared_ptr<Term> term_;
+  std::shared_ptr<Term> ended_;  // the term before, for those who still hold its store
   std::unique_ptr<os::Loop::Timer> deadline_;
   bool turn_queued_ = false;
   os::StopSource closing_;

@@ -1,0 +1,130 @@
+#include "daemon/addresses.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+
+#include <charconv>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "network/address.h"
+
+namespace shoal::daemon {
+namespace {
+
+using ByInterface = std::map<std::string, std::vector<network::IpAddress>>;
+
+// Global addresses of the interfaces that are up, IPv4 first.
+ByInterface machine_addresses() {
+  ByInterface found;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return found;
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> guard(list, ::freeifaddrs);
+  for (const int family : {AF_INET, AF_INET6}) {
+    for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
+      if (!entry->ifa_addr || entry->ifa_addr->sa_family != family) continue;
+      if (!(entry->ifa_flags & IFF_UP)) continue;
+      char text[INET6_ADDRSTRLEN];
+      const void* bytes =
+          family == AF_INET ? static_cast<const void*>(
+                                  &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr)
+                            : &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
+      if (!::inet_ntop(family, bytes, text, sizeof text)) continue;
+      const auto address = network::IpAddress::parse(text);
+      if (address && !std::string_view(text).starts_with("fe80:")) {
+        found[entry->ifa_name].push_back(*address);
+      }
+    }
+  }
+  return found;
+}
+
+std::string joined(const std::vector<network::IpAddress>& addresses) {
+  std::string text;
+  for (const auto& address : addresses) text += (text.empty() ? "" : " and ") + address.str();
+  return text;
+}
+
+Result<std::string> only_address(const ByInterface& machine, const std::string& own_bridge) {
+  std::string chosen_interface, chosen;
+  for (const auto& [name, addresses] : machine) {
+    if (name == own_bridge || addresses.front().is_loopback()) continue;
+    if (addresses.size() > 1 && addresses[0].is_v4() == addresses[1].is_v4()) {
+      return invalid_argument(
+          "could not choose an IP address to advertise since this system has multiple addresses "
+          "on interface {} ({}) - specify one with --advertise-addr",
+          name, joined(addresses));
+    }
+    if (!chosen.empty()) {
+      return invalid_argument(
+          "could not choose an IP address to advertise since this system has multiple addresses "
+          "on different interfaces ({} on {} and {} on {}) - specify one with --advertise-addr",
+          chosen, chosen_interface, addresses.front().str(), name);
+    }
+    chosen_interface = name;
+    chosen = addresses.front().str();
+  }
+  if (chosen.empty()) {
+    return invalid_argument(
+        "could not find the system's IP address - specify one with --advertise-addr");
+  }
+  return chosen;
+}
+
+// "eth0", "10.0.0.1", "10.0.0.1:2377", "[::1]:2377" → host and port.
+Result<Advertised> split(const std::string& given) {
+  Advertised parts{given};
+  const size_t colon = given.rfind(':');
+  const bool bracketed = given.starts_with('[');
+  if (bracketed || (colon != std::string::npos && given.find(':') == colon)) {
+    const size_t end = bracketed ? given.find(']') : colon;
+    if (end == std::string::npos) return invalid_argument("invalid address {}", given);
+    parts.address = given.substr(bracketed ? 1 : 0, end - (bracketed ? 1 : 0));
+    const std::string rest = given.substr(bracketed ? end + 1 : end);
+    if (!rest.empty()) {
+      const char* stop = rest.data() + rest.size();
+      const auto read = std::from_chars(rest.data() + 1, stop, parts.port);
+      if (rest[0] != ':' || read.ec != std::errc() || read.ptr != stop || parts.port == 0) {
+        return invalid_argument("invalid port in address {}", given);
+      }
+    }
+  }
+  return parts;
+}
+
+}  // namespace
+
+Result<Advertised> resolve_advertised(const std::string& given, const std::string& own_bridge) {
+  const ByInterface machine = machine_addresses();
+  if (given.empty()) {
+    ASSIGN_OR_RETURN(std::string address, only_address(machine, own_bridge));
+    return Advertised{std::move(address)};
+  }
+  ASSIGN_OR_RETURN(Advertised parts, split(given));
+  const auto literal = network::IpAddress::parse(parts.address);
+  if (literal) {
+    if (literal->is_any()) {
+      return invalid_argument(
+          "advertise address must be a non-zero IP address or network interface "
+          "(with optional port number)");
+    }
+    return parts;
+  }
+  const auto interface = machine.find(parts.address);
+  if (interface == machine.end()) {
+    return invalid_argument(
+        "advertise address must be a non-zero IP address or network interface "
+        "(with optional port number)");
+  }
+  parts.address = interface->second.front().str();
+  return parts;
+}
+
+std::string with_port(const std::string& address, uint16_t port) {
+  const bool is_v6 = address.find(':') != std::string::npos;
+  return fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), address, port);
+}
+
+}  // namespace shoal::daemon
