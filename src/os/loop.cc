@@ -74,6 +74,7 @@ Loop::~Loop() {
 
 void Loop::run() {
   auto work = asio::make_work_guard(impl_->context);
+  impl_->context.restart();  // It may have been stopped before.
   impl_->context.run();
 }
 
