@@ -1,0 +1,103 @@
+// The store's engine of a single manager: one SQLite file.
+//
+// WAL with synchronous=FULL: a batch that was answered survives the loss of power. One writer
+// thread takes everything that waits at the moment, encodes it, and makes it durable in one
+// transaction, so that the cost of a flush to the disk is shared by all who wait for it (group
+// commit). The file is locked for as long as the engine lives: a second daemon is refused.
+//
+// Threads: made, loaded, used and destroyed on the control thread; answers come back to it through
+// `post`. After a failure (disk full, I/O error) every later batch gets the same error; the owner
+// destroys the engine, opens a new one and loads again, because the outcome of the failed
+// transaction is known only then.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "state/sqlite/database.h"
+#include "state/sqlite/records.h"
+#include "state/sqlite/sealer.h"
+#include "store/engine.h"
+
+namespace shoal::state {
+
+// The version of the tables, in the file's user_version. A file with a higher one is refused.
+inline constexpr int kSchemaVersion = 1;
+
+// Bounds one transaction, and so the memory of its rows; what waits beyond it is the next group.
+inline constexpr size_t kGroupChangesMax = 10'000;
+
+class SqliteEngine final : public store::Engine {
+ public:
+  struct Options {
+    std::string path;                     // of the file; its folder is made, mode 0700
+    std::shared_ptr<Sealer> sealer = {};  // none: values are stored as they are
+  };
+  // Runs a function on the control thread, soon and in order. Called from the writer thread; it
+  // must work until the engine is destroyed. What it still holds then may be run or dropped.
+  using Post = std::function<void(std::move_only_function<void()>)>;
+
+  // Unavailable when another process uses the file, Internal when it is damaged, no file of this
+  // program, or written by a newer one.
+  static Result<std::unique_ptr<SqliteEngine>> open(Options options, Post post);
+  // Makes durable what still waits, then closes the file. Blocks for that long.
+  ~SqliteEngine() override;
+
+  Result<Contents> load() override;
+  void commit(std::shared_ptr<const store::Batch> batch, Done done) override;
+
+  // Since open(); any thread. batches / transactions is the size of the groups.
+  struct Counters {
+    uint64_t batches = 0;
+    uint64_t transactions = 0;
+    uint64_t rows = 0;
+    uint64_t value_bytes = 0;
+  };
+  Counters counters() const;
+
+ private:
+  struct Waiting {
+    std::shared_ptr<const store::Batch> batch;
+    Done done;
+  };
+  SqliteEngine(Options options, Post post, Database database);
+  Result<void> prepare();
+  Result<void> check_schema();
+  Result<void> read_rows();
+  Result<Contents> read_contents();
+
+  // On the writer thread.
+  void write_until_stopped();
+  std::vector<Waiting> next_group();
+  Result<void> write_group(const std::vector<Waiting>& group);
+  Result<void> write_rows(const std::vector<Row>& rows, model::Version version);
+  Result<void> write_row(const Row& row);
+  void answer(std::vector<Waiting> group);
+
+  // Constant.
+  const std::shared_ptr<Sealer> sealer_;
+  const Post post_;
+
+  // Until load() returns the control thread's, then the writer's.
+  Database database_;
+  Statement begin_, commit_, rollback_, put_, remove_, set_head_;
+  Records records_;
+  std::optional<Error> failure_;
+
+  std::mutex mutex_;  // guards the three below
+  std::condition_variable changed_;
+  std::deque<Waiting> waiting_;
+  bool stopping_ = false;
+
+  std::atomic<uint64_t> batches_ = 0, transactions_ = 0, rows_ = 0, value_bytes_ = 0;
+  std::thread writer_;  // from load() on
+};
+
+}  // namespace shoal::state
