@@ -14,7 +14,7 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string>
+#include <string_view>
 
 #include "allocator/ports.h"
 #include "store/plan.h"
@@ -33,16 +33,19 @@ class Allocator {
                   const model::Ref<model::Service>& after);
   void on_task(const model::Ref<model::Task>& after);
   Result<model::Ref<model::Endpoint>> endpoint_of(const model::Service& service, store::Plan& plan);
-  void plan_task(const store::Tables& tables, const model::TaskId& id, Time now, store::Plan& plan);
+  void plan_task(const model::TaskId& id, Time now, store::Plan& plan);
+  static void set_status(model::Task task, model::TaskState state, std::string_view message,
+                         std::string_view error, Time now, store::Plan& plan);
   void retry_waiting();
 
   PortTable ports_;
   std::set<model::ServiceId> dirty_services_;
   std::set<model::TaskId> dirty_tasks_;
-  // Made in the plan under way, before the store has them.
-  std::map<model::ServiceId, model::Ref<model::Endpoint>> planned_;
   // Services that lack a port, and their tasks. Looked at again when a port is given back.
   std::map<model::ServiceId, std::set<model::TaskId>> waiting_;
+  // During plan() only: the tables, and the endpoints made in it.
+  const store::Tables* tables_ = nullptr;
+  std::map<model::ServiceId, model::Ref<model::Endpoint>> planned_;
 };
 
 }  // namespace shoal::allocator

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,7 @@ class PortTable {
  private:
   using Key = std::pair<model::PortProtocol, uint32_t>;
 
-  Result<uint32_t> lowest_free(model::PortProtocol protocol, const std::vector<Key>& taken) const;
+  Result<uint32_t> lowest_free(model::PortProtocol protocol, const std::set<Key>& taken) const;
   void put(const model::ServiceId& service, std::vector<Key> keys);
 
   std::map<Key, model::ServiceId> owners_;
