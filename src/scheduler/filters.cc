@@ -1,0 +1,192 @@
+#include "scheduler/filters.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "model/constraint.h"
+
+namespace shoal::scheduler {
+namespace {
+
+std::string on_nodes(std::string_view what, size_t nodes) {
+  return fmt::format("{} on {} node{}", what, nodes, nodes == 1 ? "" : "s");
+}
+
+// Only nodes that answer and take tasks.
+class ReadyFilter final : public Filter {
+ public:
+  bool set_task(const model::Task&) override { return true; }
+  bool passes(const NodeInfo& info, uint32_t) const override { return info.ready; }
+  std::string explain(size_t nodes) const override {
+    return fmt::format("{} node{} not available for new tasks", nodes, nodes == 1 ? "" : "s");
+  }
+};
+
+// Reservations fit into what is left.
+class ResourceFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override {
+    if (!task.spec->resources) return false;
+    wanted_ = &task.spec->resources->reservations;
+    return wanted_->nano_cpus != 0 || wanted_->memory_bytes != 0 || !wanted_->generic.empty();
+  }
+  bool passes(const NodeInfo& info, uint32_t) const override {
+    return wanted_->nano_cpus <= info.nano_cpus && wanted_->memory_bytes <= info.memory_bytes &&
+           model::has_generic(info.generic, wanted_->generic);
+  }
+  bool depends_on_tasks() const override { return true; }
+  std::string explain(size_t nodes) const override {
+    return on_nodes("insufficient resources", nodes);
+  }
+
+ private:
+  const model::Resources* wanted_ = nullptr;
+};
+
+// Volume and log drivers that the task names. Network drivers follow with networks.
+class PluginFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override {
+    volumes_.clear();
+    log_.clear();
+    for (const model::Mount& mount : task.spec->container.mounts) {
+      if (mount.type != model::MountType::Volume || !mount.volume_driver) continue;
+      const std::string& name = mount.volume_driver->name;
+      if (!name.empty() && name != "local") volumes_.push_back(name);
+    }
+    if (task.spec->log_driver && task.spec->log_driver->name != "none") {
+      log_ = task.spec->log_driver->name;
+    }
+    return !volumes_.empty() || !log_.empty();
+  }
+  bool passes(const NodeInfo& info, uint32_t) const override {
+    const auto& plugins = info.node->description.plugins;
+    if (!std::ranges::all_of(volumes_,
+                             [&](const auto& name) { return has(plugins, "Volume", name); })) {
+      return false;
+    }
+    // A node that names no log driver at all is an old one, which has those that Docker builds in.
+    return log_.empty() || has(plugins, "Log", log_) ||
+           std::ranges::none_of(plugins, [](const auto& one) { return one.type == "Log"; });
+  }
+  std::string explain(size_t nodes) const override { return on_nodes("missing plugin", nodes); }
+
+ private:
+  static bool has(const std::vector<model::Plugin>& plugins, std::string_view type,
+                  const std::string& name) {
+    return std::ranges::any_of(plugins, [&](const model::Plugin& one) {
+      return one.type == type && (one.name == name || one.name == name + ":latest");
+    });
+  }
+
+  std::vector<std::string> volumes_;
+  std::string log_;
+};
+
+class ConstraintFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override {
+    readable_ = true;
+    constraints_.clear();
+    if (!task.spec->placement || task.spec->placement->constraints.empty()) return false;
+    auto parsed = model::parse_constraints(task.spec->placement->constraints);
+    readable_ = parsed.has_value();  // Checked when the service was made; else no node is right.
+    if (parsed) constraints_ = *std::move(parsed);
+    return true;
+  }
+  bool passes(const NodeInfo& info, uint32_t) const override {
+    return readable_ && model::matches(constraints_, *info.node);
+  }
+  std::string explain(size_t nodes) const override {
+    return on_nodes("scheduling constraints not satisfied", nodes);
+  }
+
+ private:
+  bool readable_ = true;
+  std::vector<model::Constraint> constraints_;
+};
+
+// The platforms that the image exists for.
+class PlatformFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override {
+    platforms_ = task.spec->placement ? &task.spec->placement->platforms : nullptr;
+    return platforms_ && !platforms_->empty();
+  }
+  bool passes(const NodeInfo& info, uint32_t) const override {
+    const model::Platform& has = info.node->description.platform;
+    return std::ranges::any_of(*platforms_, [&](const model::Platform& wanted) {
+      return (wanted.os.empty() || wanted.os == has.os) &&
+             (wanted.architecture.empty() ||
+              canonical(wanted.architecture) == canonical(has.architecture));
+    });
+  }
+  std::string explain(size_t nodes) const override {
+    return on_nodes("unsupported platform", nodes);
+  }
+
+ private:
+  // Machines and images name the same thing differently.
+  static std::string_view canonical(std::string_view architecture) {
+    if (architecture == "x86_64") return "amd64";
+    if (architecture == "aarch64") return "arm64";
+    return architecture;
+  }
+
+  const std::vector<model::Platform>* platforms_ = nullptr;
+};
+
+// A fixed host-mode port is free on the node.
+class HostPortFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override {
+    ports_.clear();
+    if (task.endpoint) ports_ = host_ports_of(*task.endpoint);
+    return !ports_.empty();
+  }
+  bool passes(const NodeInfo& info, uint32_t) const override {
+    return std::ranges::none_of(
+        ports_, [&](const HostPort& port) { return info.host_ports.contains(port); });
+  }
+  bool depends_on_tasks() const override { return true; }
+  std::string explain(size_t nodes) const override {
+    return on_nodes("host-mode port already in use", nodes);
+  }
+
+ private:
+  std::vector<HostPort> ports_;
+};
+
+// As many tasks of the service as it allows per node.
+class MaxReplicasFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override {
+    max_ = task.spec->placement ? task.spec->placement->max_replicas : 0;
+    return max_ > 0;
+  }
+  bool passes(const NodeInfo&, uint32_t service_tasks) const override {
+    return service_tasks < max_;
+  }
+  bool depends_on_tasks() const override { return true; }
+  std::string explain(size_t) const override { return "max replicas per node limit exceed"; }
+
+ private:
+  uint64_t max_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Filter>> make_filters() {
+  std::vector<std::unique_ptr<Filter>> filters;
+  filters.push_back(std::make_unique<ReadyFilter>());
+  filters.push_back(std::make_unique<ResourceFilter>());
+  filters.push_back(std::make_unique<PluginFilter>());
+  filters.push_back(std::make_unique<ConstraintFilter>());
+  filters.push_back(std::make_unique<PlatformFilter>());
+  filters.push_back(std::make_unique<HostPortFilter>());
+  filters.push_back(std::make_unique<MaxReplicasFilter>());
+  return filters;
+}
+
+}  // namespace shoal::scheduler
