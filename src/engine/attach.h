@@ -38,10 +38,12 @@ class Attachment {
   void close_input();
 
  private:
-  Attachment(os::Loop& loop, os::Fd socket) : loop_(loop), socket_(std::move(socket)) {}
+  Attachment(os::Loop& loop, os::Fd reading, os::Fd writing)
+      : loop_(loop), reading_(std::move(reading)), writing_(std::move(writing)) {}
 
   os::Loop& loop_;
-  os::Fd socket_;
+  os::Fd reading_;
+  os::Fd writing_;  // the same socket
 };
 
 }  // namespace shoal::engine

@@ -46,10 +46,14 @@ class LogReader {
   virtual os::Co<Result<std::optional<LogLine>>> next(os::StopToken stop = {}) = 0;
 };
 
-// `ended` stops when nothing will be appended any more (already stopped: a container that is not
-// running); only following readers look at it. A missing file is an empty log.
-std::unique_ptr<LogReader> open_log(os::Loop& loop, std::string path, LogQuery query,
-                                    os::StopToken ended);
+// Reads what there is, without following. A missing file is an empty log.
+std::unique_ptr<LogReader> open_log(os::Loop& loop, std::string path, LogQuery query);
+
+class LogWatch;
+// Follows when the query says so. `ended` stops when nothing will be appended any more. Loop and
+// watch must outlive the reader.
+std::unique_ptr<LogReader> follow_log(os::Loop& loop, LogWatch& watch, std::string path,
+                                      LogQuery query, os::StopToken ended);
 
 // Removes the log and its rotated predecessors; blocks.
 Result<void> remove_log(const std::string& path);

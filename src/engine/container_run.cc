@@ -1,0 +1,280 @@
+#include "engine/container_run.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "engine/exec_run.h"
+#include "engine/stats_read.h"
+#include "os/file.h"
+
+namespace shoal::engine {
+namespace {
+
+constexpr size_t kExitFileMax = 64;
+constexpr Duration kKillPatience = 30s;
+// What a container has for a code when conmon is gone that alone knew it: it was killed with it.
+constexpr int32_t kLostExitCode = 137;
+
+// crun holds the created process at a fifo in its own state; opening it for it is what `crun start`
+// does, at the price of a program more (3 ms). An unknown layout gets the program.
+Result<void> open_start_gate(const Shared& shared, const std::string& id) {
+  const std::string gate = shared.runtime_root() + "/" + id + "/exec.fifo";
+  const os::Fd fd(::open(gate.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) {
+    if (errno == ENXIO) return conflict("the created process of container {} is gone", id);
+    return os::system_error("open", gate, errno);
+  }
+  if (::unlink(gate.c_str()) != 0) return os::system_error("unlink", gate, errno);
+  if (::write(fd.get(), "", 1) != 1) return os::system_error("write", gate, errno);
+  return {};
+}
+
+// Only a child of ours is there to be reaped; after a restart it is another's.
+void reap(const os::Fd& pidfd) {
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, id_t(pidfd.get()), &info, WEXITED) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+Result<void> write_control(const std::string& fifo, const std::string& line) {
+  const os::Fd fd(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) return not_found("the terminal is gone");
+  if (::write(fd.get(), line.data(), line.size()) != ssize_t(line.size())) {
+    return os::system_error("write", fifo, errno);
+  }
+  return {};
+}
+
+Result<void> erase_container(const Shared& shared, const std::string& id, std::string cgroup) {
+  const std::string folder = shared.folder(id);
+  if (cgroup.empty()) {
+    const auto record = read_record(folder);
+    if (record) {
+      cgroup = record->cgroup;
+      // A conmon that is still there would go on to start what is being removed.
+      if (record->supervisor) {
+        const auto conmon = open_process(*record->supervisor, shared.host.boot_id);
+        if (conmon) ::syscall(SYS_pidfd_send_signal, conmon->get(), SIGKILL, nullptr, 0);
+      }
+    }
+  }
+  if (!cgroup.empty()) RETURN_IF_ERROR(shared.cgroups.destroy(cgroup));
+  RETURN_IF_ERROR(os::remove_tree(shared.runtime_root() + "/" + id));
+  return os::remove_tree(folder);
+}
+
+ContainerRun::ContainerRun(Shared& shared, Record record, os::Child supervisor, os::Fd process,
+                           bool frozen)
+    : shared_(shared),
+      record_(std::move(record)),
+      supervisor_(std::move(supervisor)),
+      process_(std::move(process)),
+      state_(frozen                        ? RunState::Paused
+             : record_.started_at.is_set() ? RunState::Running
+                                           : RunState::Created) {
+  CHECK(record_.process, "container {} was never created", record_.id);
+}
+
+void ContainerRun::watch() {
+  const auto self = shared_from_this();
+  os::spawn([](std::shared_ptr<ContainerRun> run) -> os::Co<> { co_await run->follow(); }(self));
+}
+
+// conmon ends once the process has ended, all its output is in the log and its code on disk.
+os::Co<> ContainerRun::follow() {
+  if (supervisor_.pidfd && !co_await shared_.loop.readable(supervisor_.pidfd.get(), shared_.stop)) {
+    co_return;
+  }
+  ExitStatus status = co_await shared_.loop.offload([this] { return collect_exit(); });
+  status.finished_at = shared_.loop.now();
+  if (!status.error.empty()) {
+    shared_.log.warn("container lost its supervisor", {{"container", record_.id}});
+  }
+  ended(std::move(status));
+}
+
+ExitStatus ContainerRun::collect_exit() const {
+  if (supervisor_.pidfd) reap(supervisor_.pidfd);
+  ExitStatus status;
+  const auto text = os::read_file(folder() + "/exit", kExitFileMax);
+  const bool known =
+      text &&
+      std::from_chars(text->data(), text->data() + text->size(), status.code).ec == std::errc();
+  if (!known) {
+    status.code = kLostExitCode;
+    status.error = "conmon ended before the container did";
+  }
+  // Without conmon nothing holds the streams; beside a host's processes some may have stayed.
+  if (!known || record_.shares_host_pids) {
+    for (const pid_t pid : shared_.cgroups.processes(record_.cgroup)) ::kill(pid, SIGKILL);
+  }
+  status.oom_killed = shared_.cgroups.oom_kills(record_.cgroup) > 0;
+  return status;
+}
+
+void ContainerRun::ended(ExitStatus status) {
+  state_ = RunState::Exited;
+  exit_ = std::move(status);
+  const auto self = shared_from_this();  // A waiter may let go of the last other reference.
+  exited_.stop();
+  changed_.notify();
+}
+
+os::Co<Result<void>> ContainerRun::start() {
+  const auto self = shared_from_this();
+  if (state_ != RunState::Created) co_return conflict("container {} is started", record_.id);
+  Record record = record_;
+  record.started_at = shared_.loop.now();
+  const auto opened = co_await shared_.loop.offload([this, &record]() -> Result<void> {
+    RETURN_IF_ERROR(open_start_gate(shared_, record.id));
+    return write_record(folder(), record);
+  });
+  CO_RETURN_IF_ERROR(opened);
+  record_ = std::move(record);
+  if (state_ == RunState::Created) state_ = RunState::Running;  // It may have ended already.
+  co_return Result<void>{};
+}
+
+os::Co<Result<ExitStatus>> ContainerRun::wait(os::StopToken stop) {
+  const auto self = shared_from_this();
+  while (!exit_) {
+    if (!co_await changed_.wait(stop)) co_return cancelled("the caller went away");
+  }
+  co_return *exit_;
+}
+
+Result<void> ContainerRun::kill(int signal) {
+  if (exit_ || !process_) return conflict("container {} is not running", record_.id);
+  if (::syscall(SYS_pidfd_send_signal, process_.get(), signal, nullptr, 0) != 0) {
+    if (errno == ESRCH) return conflict("container {} is not running", record_.id);
+    return internal_error("signal {} to container {}: {}", signal, record_.id, ::strerror(errno));
+  }
+  return {};
+}
+
+os::Co<Result<ExitStatus>> ContainerRun::stop(int signal, Duration grace) {
+  const auto self = shared_from_this();
+  if (grace != Duration::zero()) {
+    (void)kill(signal);  // Not running: it is ending.
+    if (state_ == RunState::Paused) (void)co_await resume();
+    const Duration patience =
+        grace < Duration::zero() ? kStopGraceMax : std::min(grace, kStopGraceMax);
+    if (!exit_) co_await shared_.loop.sleep(patience, exited());
+  }
+  if (!exit_) {
+    (void)kill(SIGKILL);
+    if (state_ == RunState::Paused) (void)co_await resume();
+    if (!exit_) co_await shared_.loop.sleep(kKillPatience, exited());
+  }
+  if (!exit_) co_return internal_error("container {} does not end after SIGKILL", record_.id);
+  co_return *exit_;
+}
+
+Result<void> ContainerRun::expect_running(std::string_view what) const {
+  if (state_ == RunState::Running) return {};
+  if (state_ == RunState::Paused) {
+    return conflict("Container {} is paused, unpause the container before {}", record_.id, what);
+  }
+  return conflict("Container {} is not running", record_.id);
+}
+
+os::Co<Result<void>> ContainerRun::set_frozen(bool frozen) {
+  const auto self = shared_from_this();
+  const auto done = co_await shared_.loop.offload(
+      [this, frozen] { return shared_.cgroups.freeze(record_.cgroup, frozen); });
+  CO_RETURN_IF_ERROR(done);
+  if (state_ != RunState::Exited) state_ = frozen ? RunState::Paused : RunState::Running;
+  co_return Result<void>{};
+}
+
+os::Co<Result<void>> ContainerRun::pause() {
+  if (state_ == RunState::Paused) co_return conflict("Container {} is already paused", record_.id);
+  CO_RETURN_IF_ERROR(expect_running("pausing"));
+  co_return co_await set_frozen(true);
+}
+
+os::Co<Result<void>> ContainerRun::resume() {
+  if (state_ != RunState::Paused) co_return conflict("Container {} is not paused", record_.id);
+  co_return co_await set_frozen(false);
+}
+
+os::Co<Result<std::unique_ptr<Attachment>>> ContainerRun::attach() {
+  if (exit_) co_return conflict("Container {} is not running", record_.id);
+  co_return Attachment::connect(shared_.loop, folder() + "/attach");
+}
+
+os::Co<Result<void>> ContainerRun::resize(uint16_t rows, uint16_t columns) {
+  const auto self = shared_from_this();
+  if (exit_) co_return conflict("Container {} is not running", record_.id);
+  if (!record_.tty) co_return conflict("Container {} has no terminal", record_.id);
+  const std::string line = fmt::format("1 {} {}\n", rows, columns);
+  co_return co_await shared_.loop.offload(
+      [this, line] { return write_control(folder() + "/ctl", line); });
+}
+
+os::Co<Result<std::shared_ptr<Exec>>> ContainerRun::exec(ExecDescription description) {
+  const auto self = shared_from_this();
+  CO_RETURN_IF_ERROR(expect_running("exec"));
+  co_return co_await start_exec(shared_, record_.id, std::move(description));
+}
+
+Result<std::unique_ptr<LogReader>> ContainerRun::logs(LogQuery query) {
+  if (record_.log_path.empty()) {
+    return failed_precondition("configured logging driver does not support reading");
+  }
+  return follow_log(shared_.loop, shared_.log_watch, record_.log_path, std::move(query), exited());
+}
+
+os::Co<Result<Stats>> ContainerRun::stats() {
+  const auto self = shared_from_this();
+  if (exit_) co_return conflict("Container {} is not running", record_.id);
+  Stats stats = co_await shared_.loop.offload(
+      [this] { return read_stats(shared_.cgroups, record_.cgroup, shared_.host); });
+  stats.read_at = shared_.loop.now();
+  co_return stats;
+}
+
+os::Co<Result<ProcessTable>> ContainerRun::top(std::string ps_args) {
+  const auto self = shared_from_this();
+  CO_RETURN_IF_ERROR(expect_running("top"));
+  os::Command command{.argv = ps_command(ps_args)};
+  CO_ASSIGN_OR_RETURN(const os::Exit ps, co_await os::run(shared_.loop, std::move(command)));
+  if (!ps.ok()) co_return invalid_argument("error running ps: {}", ps.err);
+  const auto pids =
+      co_await shared_.loop.offload([this] { return shared_.cgroups.processes(record_.cgroup); });
+  co_return parse_process_table(ps.out, pids);
+}
+
+os::Co<Result<void>> ContainerRun::remove() {
+  const auto self = shared_from_this();
+  if (removed_) co_return Result<void>{};
+  if (!exit_) {
+    CO_RETURN_IF_ERROR(co_await stop(SIGKILL, Duration::zero()));
+  }
+  const auto erased = co_await shared_.loop.offload(
+      [this] { return erase_container(shared_, record_.id, record_.cgroup); });
+  CO_RETURN_IF_ERROR(erased);
+  removed_ = true;
+  co_return Result<void>{};
+}
+
+int32_t start_failure_code(const Error& error) {
+  const auto says = [&](std::string_view part) {
+    return error.message.find(part) != std::string::npos;
+  };
+  if (says("executable file not found") || says("no such file or directory")) return 127;
+  if (says("permission denied") || says("is a directory")) return 126;
+  return 128;
+}
+
+}  // namespace shoal::engine
