@@ -9,7 +9,7 @@
 #include "daemon/addresses.h"
 #include "manager/core/bootstrap.h"
 #include "os/file.h"
-#include "state/sqlite/sqlite_engine.h"
+#include "state/sqlite/engine.h"
 
 namespace shoal::daemon {
 namespace {
@@ -51,9 +51,8 @@ std::unique_ptr<manager::Manager> SwarmNode::make_manager() {
       machine_.loop, machine_.rng, machine_.log,
       [path = folder() + "/state.db",
        &loop = machine_.loop]() -> Result<std::unique_ptr<store::Engine>> {
-        state::SqliteOptions options{
-            .path = path, .post = [&loop](os::Loop::Work work) { loop.post(std::move(work)); }};
-        ASSIGN_OR_RETURN(auto engine, state::SqliteEngine::open(std::move(options)));
+        auto post = [&loop](os::Loop::Work work) { loop.post(std::move(work)); };
+        ASSIGN_OR_RETURN(auto engine, state::SqliteEngine::open({.path = path}, std::move(post)));
         return engine;
       });
 }

@@ -1,0 +1,32 @@
+#include "daemon/machine.h"
+
+#include "crypto/random.h"
+#include "os/file.h"
+
+namespace shoal::daemon {
+
+Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
+  RETURN_IF_ERROR(os::make_folders(flags.data_root, 0711));
+  RETURN_IF_ERROR(os::make_folders(flags.exec_root, 0711));
+  RETURN_IF_ERROR(with_context(engine::enter_private_mounts(), "entering a mount namespace"));
+  ASSIGN_OR_RETURN(engine::HostFacts facts, engine::read_host_facts());
+
+  auto machine = std::make_unique<Machine>(crypto::random_seed());
+  machine->facts = facts;
+  ASSIGN_OR_RETURN(machine->images,
+                   images::ImageStore::open(machine->loop, log,
+                                            {.data_root = flags.data_root,
+                                             .insecure_registries = flags.insecure_registries}));
+  ASSIGN_OR_RETURN(machine->engine, engine::Engine::open(machine->loop, log, facts,
+                                                         {.run_root = flags.exec_root + "/engine",
+                                                          .cgroup_parent = flags.cgroup_parent}));
+  machine->network = std::make_unique<netdriver::NodeNetwork>(
+      machine->loop, log, machine->rng,
+      netdriver::NodeNetworkOptions{.run_dir = flags.exec_root, .bridge = flags.bridge});
+  machine->containers = std::make_unique<containers::Containers>(
+      containers::Machine{machine->loop, *machine->engine, *machine->images, *machine->network,
+                          machine->rng, log, flags.data_root});
+  return machine;
+}
+
+}  // namespace shoal::daemon
