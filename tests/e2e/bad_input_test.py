@@ -1,0 +1,175 @@
+"""Bad input over the API: a clear error in Docker's form, and the daemon lives on."""
+import http.client
+import json
+import socket
+import subprocess
+import tarfile
+import io
+import unittest
+
+from harness import NodeTest, until
+
+
+class Api(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+
+class BadInput(NodeTest):
+    images = ("busybox",)
+
+    def call(self, method, path, body=None, headers=None):
+        """(status, message or document)"""
+        api = Api(self.node.socket)
+        data = body if isinstance(body, (bytes, str, type(None))) else json.dumps(body)
+        api.request(method, "/v1.44" + path, data,
+                    {"Content-Type": "application/json", **(headers or {})})
+        answer = api.getresponse()
+        raw = answer.read()
+        api.close()
+        try:
+            document = json.loads(raw)
+        except ValueError:
+            document = raw.decode(errors="replace")
+        message = document.get("message", document) if isinstance(document, dict) else document
+        return answer.status, message
+
+    def refused(self, status, text, method, path, body=None):
+        got_status, message = self.call(method, path, body)
+        self.assertEqual(got_status, status, message)
+        self.assertIn(text, str(message))
+        self.assertEqual(self.call("GET", "/_ping")[0], 200, "the daemon lives")
+
+    def spec(self, name="bad", **changes):
+        spec = {"Name": name, "Mode": {"Replicated": {"Replicas": 1}},
+                "TaskTemplate": {"ContainerSpec": {"Image": "busybox:demo", "Args": ["sleep", "9"]}}}
+        spec.update(changes)
+        return spec
+
+    def test_malformed_bodies(self):
+        create = ("POST", "/services/create")
+        self.refused(400, "", *create, "{")
+        self.refused(400, "", *create, "[]")
+        self.refused(400, "Replicas", *create,
+                     self.spec(Mode={"Replicated": {"Replicas": "many"}}))
+        self.refused(400, "", "POST", "/containers/create", "nonsense")
+
+    def test_a_hundred_megabytes(self):
+        api = socket.socket(socket.AF_UNIX)
+        api.settimeout(60)
+        api.connect(str(self.node.socket))
+        size = 100 << 20
+        api.sendall(b"POST /v1.44/services/create HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                    b"application/json\r\nContent-Length: %d\r\n\r\n" % size)
+        sent, piece = 0, b" " * (1 << 20)
+        try:
+            while sent < size:
+                sent += api.send(piece)
+        except OSError:
+            pass  # Refused before the end: as good.
+        answer = api.recv(4096).decode(errors="replace")
+        api.close()
+        self.assertRegex(answer, r"^HTTP/1.1 (413|400)")
+        self.assertEqual(self.call("GET", "/_ping")[0], 200)
+
+    def test_services(self):
+        create = ("POST", "/services/create")
+        self.refused(400, "name", *create, self.spec(name="no/slash"))
+        self.refused(400, "", *create, self.spec(TaskTemplate={"ContainerSpec": {"Image": ""}}))
+        self.refused(400, "", *create, self.spec(Mode={"Replicated": {"Replicas": 10**9}}))
+        limits = {"ContainerSpec": {"Image": "busybox:demo"},
+                  "Resources": {"Limits": {"MemoryBytes": 1 << 20}}}
+        self.refused(400, "4MiB", *create, self.spec(TaskTemplate=limits))
+        negative = {"ContainerSpec": {"Image": "busybox:demo"},
+                    "Resources": {"Limits": {"NanoCPUs": -5}}}
+        self.refused(400, "", *create, self.spec(TaskTemplate=negative))
+        constraint = {"ContainerSpec": {"Image": "busybox:demo"},
+                      "Placement": {"Constraints": ["nonsense"]}}
+        self.refused(400, "", *create, self.spec(TaskTemplate=constraint))
+        ports = {"Ports": [{"TargetPort": 80, "PublishedPort": 70000}]}
+        self.refused(400, "", *create, self.spec(EndpointSpec=ports))
+        self.refused(404, "nothing not found", "GET", "/services/nothing")
+        self.refused(501, "", *create, self.spec(Mode={"Global": {}}))
+
+    def test_a_taken_name_and_a_wrong_version(self):
+        status, made = self.call("POST", "/services/create", self.spec("twice"))
+        self.assertEqual(status, 201, made)
+        self.refused(409, "already exists", "POST", "/services/create", self.spec("twice"))
+        self.refused(500, "update out of sequence", "POST", "/services/twice/update?version=1",
+                     self.spec("twice"))
+        self.refused(400, "", "POST", "/services/twice/update?version=nonsense", self.spec("twice"))
+
+    def test_a_taken_port(self):
+        ports = {"Ports": [{"TargetPort": 80, "PublishedPort": 8099}]}
+        self.assertEqual(self.call("POST", "/services/create", self.spec("one", EndpointSpec=ports))[0],
+                         201)
+        self.refused(400, "8099", "POST", "/services/create", self.spec("two", EndpointSpec=ports))
+
+    def test_versions_paths_and_methods(self):
+        api = Api(self.node.socket)
+        api.request("GET", "/v9.99/version")
+        answer = api.getresponse()
+        self.assertEqual(answer.status, 400)
+        self.assertIn("too new", json.loads(answer.read())["message"])
+        api.close()
+        self.refused(404, "page not found", "GET", "/no/such/path")
+        for path in ("/secrets", "/configs"):
+            self.refused(501, "not supported", "GET", path)
+
+    def test_unknown_images(self):
+        done = self.node.docker("run", "--rm", "--pull", "never", "no-such-image", check=False)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("No such image: no-such-image:latest", done.stderr)
+
+    def broken_image(self, *members, cut=0):
+        """An image tar (docker save) whose layer holds `members`; the layer loses `cut` bytes."""
+        import hashlib
+        layer = io.BytesIO()
+        with tarfile.open(fileobj=layer, mode="w") as tar:
+            for member, data in members:
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        whole = layer.getvalue()
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {
+            "type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(whole).hexdigest()]}}).encode()
+        name = hashlib.sha256(config).hexdigest() + ".json"
+        manifest = json.dumps([{"Config": name, "RepoTags": ["broken:demo"],
+                                "Layers": ["layer.tar"]}]).encode()
+        image = io.BytesIO()
+        with tarfile.open(fileobj=image, mode="w") as tar:
+            for part, data in (("manifest.json", manifest), (name, config),
+                               ("layer.tar", whole[:len(whole) - cut])):
+                info = tarfile.TarInfo(part)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        path = self.node.folder / "broken.tar"
+        path.write_bytes(image.getvalue())
+        return path
+
+    def assert_not_loaded(self, path):
+        done = self.node.docker("load", "-i", path, check=False)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertTrue(done.stderr.strip())
+        self.assertNotIn("broken", self.node.out("images"))
+        layers = list((self.node.folder / "data/scratch").glob("*"))
+        self.assertEqual(layers, [], "nothing half done stays")
+
+    def test_images_that_are_cut_or_climb_out(self):
+        file = tarfile.TarInfo("file")
+        self.assert_not_loaded(self.broken_image((file, b"x" * 100_000), cut=60_000))
+        for name in ("../escape", "/../../escape", "a/../../escape"):
+            self.assert_not_loaded(self.broken_image((tarfile.TarInfo(name), b"out")))
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, str(self.node.folder)
+        through = tarfile.TarInfo("link/escape")
+        self.assert_not_loaded(self.broken_image((link, b""), (through, b"out")))
+        self.assertEqual(list(self.node.folder.glob("**/escape")), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
