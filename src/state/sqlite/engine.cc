@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -24,25 +25,31 @@ constexpr const char* kSettings = R"(
   PRAGMA trusted_schema = OFF;
   PRAGMA cell_size_check = ON;
   PRAGMA cache_size = -4000;
-  PRAGMA wal_autocheckpoint = 2000;
-  PRAGMA journal_size_limit = 16777216;
+  PRAGMA wal_autocheckpoint = 4000;
+  PRAGMA journal_size_limit = 33554432;
   BEGIN EXCLUSIVE;
   COMMIT;
 )";
 
-// `head` holds the newest durable version, and how many records there must be: a lost page of the
+// `head` holds the newest durable version, and how many records there must be: a lost page of a
 // tree would otherwise look like objects that were removed.
-constexpr const char* kCreateTables = R"(
-  BEGIN EXCLUSIVE;
-  CREATE TABLE records (
-    kind INTEGER NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, id)
-  ) WITHOUT ROWID;
+constexpr const char* kCreateHead = R"(
   CREATE TABLE head (version INTEGER NOT NULL, record_count INTEGER NOT NULL);
   INSERT INTO head VALUES (0, 0);
-  PRAGMA application_id = {};
-  PRAGMA user_version = {};
-  COMMIT;
 )";
+
+// One table a kind, numbered rows: see records.h.
+std::string create_tables() {
+  std::string sql = "BEGIN EXCLUSIVE;";
+  for (size_t kind = 0; kind < kRecordKindCount; ++kind) {
+    sql += fmt::format(
+        "CREATE TABLE {} (number INTEGER PRIMARY KEY, id TEXT NOT NULL, value BLOB NOT NULL);",
+        to_string(RecordKind(kind)));
+  }
+  return sql + kCreateHead +
+         fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
+                     kApplicationId, kSchemaVersion);
+}
 
 // A new file is lost with the power unless its folder was synced too.
 Result<void> sync_folder(const std::string& path) {
@@ -83,6 +90,10 @@ SqliteEngine::~SqliteEngine() {
 Result<void> SqliteEngine::prepare() {
   RETURN_IF_ERROR(database_.run(kSettings));
   RETURN_IF_ERROR(check_schema());
+  return prepare_statements();
+}
+
+Result<void> SqliteEngine::prepare_statements() {
   const auto prepare = [this](Statement& statement, std::string_view sql) -> Result<void> {
     ASSIGN_OR_RETURN(statement, Statement::prepare(database_, sql));
     return {};
@@ -90,11 +101,13 @@ Result<void> SqliteEngine::prepare() {
   RETURN_IF_ERROR(prepare(begin_, "BEGIN IMMEDIATE"));
   RETURN_IF_ERROR(prepare(commit_, "COMMIT"));
   RETURN_IF_ERROR(prepare(rollback_, "ROLLBACK"));
-  RETURN_IF_ERROR(prepare(put_,
-                          "INSERT INTO records VALUES (?1, ?2, ?3) "
-                          "ON CONFLICT DO UPDATE SET value = excluded.value"));
-  RETURN_IF_ERROR(prepare(remove_, "DELETE FROM records WHERE kind = ?1 AND id = ?2"));
-  return prepare(set_head_, "UPDATE head SET version = ?1, record_count = ?2");
+  RETURN_IF_ERROR(prepare(set_head_, "UPDATE head SET version = ?1, record_count = ?2"));
+  for (size_t kind = 0; kind < kRecordKindCount; ++kind) {
+    const char* table = to_string(RecordKind(kind));
+    RETURN_IF_ERROR(prepare(put_[kind], fmt::format("REPLACE INTO {} VALUES (?1, ?2, ?3)", table)));
+    RETURN_IF_ERROR(prepare(remove_[kind], fmt::format("DELETE FROM {} WHERE number = ?1", table)));
+  }
+  return {};
 }
 
 Result<void> SqliteEngine::check_schema() {
@@ -102,7 +115,7 @@ Result<void> SqliteEngine::check_schema() {
   ASSIGN_OR_RETURN(const int64_t application, database_.number("PRAGMA application_id"));
   ASSIGN_OR_RETURN(const int64_t schema, database_.number("PRAGMA user_version"));
   if (tables == 0 && application == 0 && schema == 0) {
-    return database_.run(fmt::format(kCreateTables, kApplicationId, kSchemaVersion));
+    return database_.run(create_tables());
   }
   if (application != kApplicationId) {
     return internal_error("{}: not a file of this program", database_.path());
@@ -123,7 +136,9 @@ Result<store::Engine::Contents> SqliteEngine::load() {
 }
 
 Result<store::Engine::Contents> SqliteEngine::read_contents() {
-  RETURN_IF_ERROR(read_rows());
+  for (size_t kind = 0; kind < kRecordKindCount; ++kind) {
+    RETURN_IF_ERROR(read_rows(RecordKind(kind)));
+  }
   ASSIGN_OR_RETURN(const int64_t version, database_.number("SELECT version FROM head"));
   ASSIGN_OR_RETURN(const int64_t count, database_.number("SELECT record_count FROM head"));
   if (version < 0 || size_t(count) != records_.row_count()) {
@@ -133,19 +148,17 @@ Result<store::Engine::Contents> SqliteEngine::read_contents() {
   return Contents{.version = model::Version(version), .objects = records_.take_objects()};
 }
 
-Result<void> SqliteEngine::read_rows() {
-  ASSIGN_OR_RETURN(
-      Statement rows,
-      Statement::prepare(database_, "SELECT kind, id, value FROM records ORDER BY kind, id"));
+Result<void> SqliteEngine::read_rows(RecordKind kind) {
+  const auto sql = fmt::format("SELECT number, id, value FROM {}", to_string(kind));
+  ASSIGN_OR_RETURN(Statement rows, Statement::prepare(database_, sql));
   while (true) {
     ASSIGN_OR_RETURN(const bool found, rows.step());
     if (!found) return {};
-    const Row row{RecordKind(rows.number(0)), std::string(rows.bytes(1)), {}};
+    Row row{kind, rows.number(0), std::string(rows.bytes(1)), {}};
+    const auto context = fmt::format("{}: {}", database_.path(), row.name());
     auto value = sealer_->open(row.name(), std::string(rows.bytes(2)));
-    if (!value)
-      return with_context(Result<void>(std::unexpected(value.error())), "{}: {}", database_.path(),
-                          row.name());
-    RETURN_IF_ERROR(with_context(records_.load(row.kind, row.id, *value), "{}", database_.path()));
+    ASSIGN_OR_RETURN(row.value, with_context(std::move(value), "{}", context));
+    RETURN_IF_ERROR(with_context(records_.load(row), "{}", context));
   }
 }
 
@@ -162,23 +175,32 @@ void SqliteEngine::write_until_stopped() {
   while (true) {
     std::vector<Waiting> group = next_group();
     if (group.empty()) return;
+    const auto start = Clock::now();
     if (!failure_) {
       if (auto written = write_group(group); !written) failure_ = std::move(written).error();
     }
+    last_time_ = Clock::now() - start;
     answer(std::move(group));
   }
 }
 
 // Everything that waits, up to the bound; blocks until something does. Empty: stop.
+//
+// Those who were in the last group come again soon after their answers. Without the short wait for
+// them the first would be synced alone, and all others would wait for that: groups of 7 and 25
+// instead of 32, say. It costs at most an eighth of the time of a transaction, and kGatherMax.
 std::vector<SqliteEngine::Waiting> SqliteEngine::next_group() {
   std::vector<Waiting> group;
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+  changed_.wait_for(lock, std::min<Clock::duration>(last_time_ / 8, kGatherMax),
+                    [this] { return stopping_ || waiting_.size() >= expected_; });
   for (size_t changes = 0; !waiting_.empty() && changes < kGroupChangesMax;) {
     changes += waiting_.front().batch->changes.size();
     group.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+  expected_ = std::max(group.size(), expected_ * 7 / 8);
   return group;
 }
 
@@ -206,11 +228,11 @@ Result<void> SqliteEngine::write_rows(const std::vector<Row>& rows, model::Versi
 }
 
 Result<void> SqliteEngine::write_row(const Row& row) {
-  Statement& statement = row.value ? put_ : remove_;
-  statement.bind(1, int64_t(row.kind));
-  statement.bind(2, std::string_view(row.id));
+  Statement& statement = (row.value ? put_ : remove_)[size_t(row.kind)];
+  statement.bind(1, row.number);
   if (!row.value) return statement.run();
   const std::string sealed = sealer_->seal(row.name(), *row.value);
+  statement.bind(2, std::string_view(row.id));
   statement.bind_blob(3, sealed);
   value_bytes_ += sealed.size();
   return statement.run();

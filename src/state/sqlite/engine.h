@@ -11,7 +11,9 @@
 // transaction is known only then.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -33,6 +35,9 @@ inline constexpr int kSchemaVersion = 1;
 
 // Bounds one transaction, and so the memory of its rows; what waits beyond it is the next group.
 inline constexpr size_t kGroupChangesMax = 10'000;
+
+// How long a group may wait for more who want to join it.
+inline constexpr std::chrono::microseconds kGatherMax{2000};
 
 class SqliteEngine final : public store::Engine {
  public:
@@ -70,10 +75,12 @@ class SqliteEngine final : public store::Engine {
   SqliteEngine(Options options, Post post, Database database);
   Result<void> prepare();
   Result<void> check_schema();
-  Result<void> read_rows();
+  Result<void> prepare_statements();
+  Result<void> read_rows(RecordKind kind);
   Result<Contents> read_contents();
 
   // On the writer thread.
+  using Clock = std::chrono::steady_clock;
   void write_until_stopped();
   std::vector<Waiting> next_group();
   Result<void> write_group(const std::vector<Waiting>& group);
@@ -87,9 +94,12 @@ class SqliteEngine final : public store::Engine {
 
   // Until load() returns the control thread's, then the writer's.
   Database database_;
-  Statement begin_, commit_, rollback_, put_, remove_, set_head_;
+  Statement begin_, commit_, rollback_, set_head_;
+  std::array<Statement, kRecordKindCount> put_, remove_;
   Records records_;
   std::optional<Error> failure_;
+  size_t expected_ = 0;          // batches that the next group will probably have
+  Clock::duration last_time_{};  // of the last transaction
 
   std::mutex mutex_;  // guards the three below
   std::condition_variable changed_;

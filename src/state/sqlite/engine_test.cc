@@ -138,9 +138,9 @@ struct SqliteEngineTest : testing::Test {
     manager.create(task);
     ASSERT_TRUE(manager.settle());
   }
-  int64_t rows_of_kind(int kind) {
+  int64_t rows_of(const std::string& table) {
     auto database = Database::open(folder.file());
-    return *database->number(fmt::format("SELECT count(*) FROM records WHERE kind = {}", kind));
+    return *database->number("SELECT count(*) FROM " + table);
   }
   void damage(const std::string& sql) {
     auto database = Database::open(folder.file());
@@ -176,7 +176,7 @@ TEST_F(SqliteEngineTest, TasksShareTheirSpecOnDiskAndInMemory) {
   auto manager = open_ok(folder.file());
   fill(*manager);
   manager.reset();
-  EXPECT_EQ(rows_of_kind(int(RecordKind::SharedSpec)), 1);
+  EXPECT_EQ(rows_of("shared_spec"), 1);
   manager = open_ok(folder.file());
   const auto& tables = manager->store->read();
   const auto task1 = tables.tasks().get(model::TaskId::of("task1"));
@@ -190,13 +190,13 @@ TEST_F(SqliteEngineTest, TasksShareTheirSpecOnDiskAndInMemory) {
   }
   ASSERT_TRUE(manager->settle());
   manager.reset();
-  EXPECT_EQ(rows_of_kind(int(RecordKind::SharedSpec)), 0);
-  EXPECT_EQ(rows_of_kind(int(RecordKind::Task)), 0);
+  EXPECT_EQ(rows_of("shared_spec"), 0);
+  EXPECT_EQ(rows_of("task"), 0);
   manager = open_ok(folder.file());
   manager->create(model::full_task());
   ASSERT_TRUE(manager->settle());
   manager.reset();
-  EXPECT_EQ(rows_of_kind(int(RecordKind::SharedSpec)), 1);
+  EXPECT_EQ(rows_of("shared_spec"), 1);
   open_ok(folder.file());
 }
 
@@ -283,14 +283,14 @@ TEST_F(SqliteEngineTest, AFileOfAnotherProgramIsRefused) {
 
 TEST_F(SqliteEngineTest, ADamagedRecordIsNamed) {
   fill(*open_ok(folder.file()));
-  damage("UPDATE records SET value = substr(value, 1, 40) WHERE kind = 3");
+  damage("UPDATE service SET value = substr(value, 1, 40)");
   EXPECT_EQ(open_error(folder.file()),
             folder.file() + ": service service1: damaged: wrong checksum");
 }
 
 TEST_F(SqliteEngineTest, ARecordOfANewerFormatIsNamed) {
   fill(*open_ok(folder.file()));
-  damage("UPDATE records SET value = x'07' || substr(value, 2) WHERE kind = 2");
+  damage("UPDATE node SET value = x'07' || substr(value, 2)");
   EXPECT_EQ(open_error(folder.file()),
             folder.file() +
                 ": node node1: written by a newer version (format 7; this one reads up to 1)");
@@ -298,21 +298,15 @@ TEST_F(SqliteEngineTest, ARecordOfANewerFormatIsNamed) {
 
 TEST_F(SqliteEngineTest, ARecordUnderAnotherIdIsNamed) {
   fill(*open_ok(folder.file()));
-  damage("UPDATE records SET id = 'task9' WHERE id = 'task1'");
+  damage("UPDATE task SET id = 'task9' WHERE id = 'task1'");
   EXPECT_EQ(open_error(folder.file()), folder.file() + ": task task9: damaged: wrong id");
-}
-
-TEST_F(SqliteEngineTest, AnUnknownKindOfRecordIsRefused) {
-  fill(*open_ok(folder.file()));
-  damage("UPDATE records SET kind = 60 WHERE id = 'task1'");
-  EXPECT_THAT(open_error(folder.file()), HasSubstr("a kind of record (60)"));
 }
 
 TEST_F(SqliteEngineTest, AMissingRecordIsNoticed) {
   fill(*open_ok(folder.file()));
-  damage("DELETE FROM records WHERE id = 'net1'");
+  damage("DELETE FROM network");
   EXPECT_EQ(open_error(folder.file()), folder.file() + ": damaged: 7 records of 8");
-  damage("DELETE FROM records WHERE kind = 5");
+  damage("DELETE FROM shared_spec");
   EXPECT_EQ(open_error(folder.file()),
             folder.file() + ": task task1: damaged: its spec is missing");
 }
@@ -369,7 +363,7 @@ TEST_F(SqliteEngineTest, ValuesPassThroughTheSealer) {
   (*manager)->engine.reset();
   EXPECT_THAT(open_error(folder.file()), HasSubstr("service secretname"));
 
-  damage("UPDATE records SET value = 'service x|' WHERE kind = 3");
+  damage("UPDATE service SET value = 'service x|'");
   const auto moved = Manager::open(folder.file(), sealer);
   EXPECT_EQ(moved.error().message,
             folder.file() + ": service secretname: sealed for another record");
