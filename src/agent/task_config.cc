@@ -55,7 +55,8 @@ void add_generic_resources(const model::Task& task, std::vector<std::string>& en
 Result<model::ContainerConfig> container_config(const model::Task& task, const model::Node& node) {
   model::ContainerConfig config;
   config.name = model::task_name(task);
-  ASSIGN_OR_RETURN(config.spec, model::expand_templates(task.spec->container, task, node));
+  ASSIGN_OR_RETURN(config.spec, model::expand_templates(task.spec->container,
+                                                        model::template_context(task, node)));
   add_labels(task, node, config.spec.labels);
   add_resources(*task.spec, config);
   add_host_ports(task, config);
