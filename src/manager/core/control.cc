@@ -8,6 +8,8 @@ Control::Control(store::Store& store, Rng& rng)
     : store_(store), replicated_(rng), restart_(rng), dispatcher_(rng) {
   add_loop(drive("replicated", replicated_));
   add_loop(drive("restart", restart_));
+  add_loop(drive("allocator", allocator_));
+  add_loop(drive("scheduler", scheduler_));
   add_loop(drive("dispatcher", dispatcher_));
   add_loop(drive("reaper", reaper_));
   watch_ = store_.watch([this](const store::Batch& batch) { on_batch(batch); });

@@ -20,11 +20,13 @@
 #include <string>
 #include <vector>
 
+#include "allocator/allocator.h"
 #include "dispatcher/dispatcher.h"
 #include "manager/core/control_loop.h"
 #include "orchestrator/reaper.h"
 #include "orchestrator/replicated.h"
 #include "orchestrator/restart.h"
+#include "scheduler/scheduler.h"
 
 namespace shoal::manager {
 
@@ -81,6 +83,8 @@ class Control {
   store::Store& store_;
   orchestrator::ReplicatedLoop replicated_;
   orchestrator::RestartLoop restart_;
+  allocator::Allocator allocator_;
+  scheduler::Scheduler scheduler_;
   dispatcher::Dispatcher dispatcher_;
   orchestrator::Reaper reaper_;
   std::vector<Entry> loops_;  // in the order of a task's life

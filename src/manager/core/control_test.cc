@@ -32,6 +32,27 @@ TEST(Control, TurnsAServiceIntoTasks) {
   EXPECT_EQ(control.counters().refused, 0u);
 }
 
+TEST(Control, GivesEveryTaskANodeOrAReason) {
+  store::Swarm swarm;
+  Rng rng(1);
+  swarm.node("n1");
+  swarm.service("web").replicas(2);
+  swarm.service("picky").replicas(1).task_spec([](model::TaskSpec& spec) {
+    spec.placement = model::Placement{.constraints = {"node.hostname == elsewhere"}};
+  });
+  Control control(swarm.store(), rng);
+  settle(control, swarm);
+  for (const auto& task : swarm.read().tasks().by_service(model::ServiceId::of("web"))) {
+    EXPECT_EQ(task->status.state, model::TaskState::Assigned);
+    EXPECT_EQ(task->node_id, model::NodeId::of("n1"));
+  }
+  const auto picky = swarm.read().tasks().by_service(model::ServiceId::of("picky"));
+  ASSERT_THAT(picky, SizeIs(1));
+  EXPECT_EQ(picky[0]->status.state, model::TaskState::Pending);
+  EXPECT_EQ(picky[0]->status.error,
+            "no suitable node (scheduling constraints not satisfied on 1 node)");
+}
+
 TEST(Control, DecidesNothingBeforeTheServiceIsDurable) {
   store::Swarm swarm;
   Rng rng(1);
