@@ -76,6 +76,8 @@ void Loop::run() {
   auto work = asio::make_work_guard(impl_->context);
   impl_->context.restart();  // It may have been stopped before.
   impl_->context.run();
+  work.reset();  // Before restart: the last work that goes stops the context again.
+  impl_->context.restart();
 }
 
 void Loop::stop() {
