@@ -303,6 +303,16 @@ TEST_F(AgentTest, PassingFailuresAreTriedAgainWithGrowingPauses) {
   EXPECT_EQ(status("a").error, "");
 }
 
+TEST_F(AgentTest, AFailureForGoodAfterAPassingOneLeavesNothingDue) {
+  complete({make_task("a")});
+  outcome("a", OperationFailed{OperationKind::Prepare, "registry is away", true});
+  pass(kRetryPauseMin);
+  outcome("a", OperationFailed{OperationKind::Prepare, "no such image", false});
+  EXPECT_EQ(state("a"), TaskState::Rejected);
+  pass(kReportPause);
+  EXPECT_FALSE(agent.next_deadline());
+}
+
 TEST_F(AgentTest, AFailedStopIsTriedAgainAndEndsNothing) {
   run("a");
   update(make_task("a", TaskState::Shutdown));

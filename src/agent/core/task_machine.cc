@@ -137,7 +137,8 @@ std::optional<Operation> TaskMachine::next(Time now) {
 }
 
 std::optional<Time> TaskMachine::retry_at() const {
-  if (under_way_ || gone_ || !not_before_.is_set()) return std::nullopt;
+  // A pause may outlive what it was for: the task ended, or what is wanted was done.
+  if (under_way_ || !not_before_.is_set() || !wanted()) return std::nullopt;
   return not_before_;
 }
 
