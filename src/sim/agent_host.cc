@@ -1,0 +1,232 @@
+#include "sim/agent_host.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace shoal::sim {
+namespace {
+
+constexpr Duration kLatencyMax = 30ms;
+constexpr Duration kCallTimeout = 2s;
+constexpr Duration kSessionTimeout = 3s;  // from opening a session to its first message
+constexpr Duration kAgentAwayMax = 3s;
+constexpr Duration kRebootMax = 20s;
+constexpr Duration kBackOffMin = 100ms;
+constexpr Duration kBackOffMax = 8s;
+
+}  // namespace
+
+AgentHost::AgentHost(model::NodeId node, VirtualLoop& loop, Rng& rng, const Faults& faults,
+                     Trace& trace, ManagerHost& manager, ContainerObserver& observer)
+    : node_(node),
+      loop_(loop),
+      rng_(rng),
+      faults_(faults),
+      trace_(trace),
+      manager_(manager),
+      executor_(node, loop, rng, faults, trace, observer) {}
+
+void AgentHost::start() {
+  begin_life();
+}
+
+void AgentHost::restart() {
+  if (agent_) end_life(random_delay(rng_, kAgentAwayMax), "agent restarts");
+}
+
+void AgentHost::reboot() {
+  if (!agent_) return;
+  end_life(random_delay(rng_, kRebootMax), "node reboots");
+  executor_.lose_power();
+}
+
+void AgentHost::cut_off(Duration time) {
+  trace_.note("{} is cut off for {} ms", node_, time / 1ms);
+  cut_until_ = std::max(cut_until_, loop_.now() + time);
+}
+
+void AgentHost::begin_life() {
+  ++life_;
+  agent_ = std::make_unique<agent::Agent>();
+  agent_->adopt(executor_.found(), loop_.now());
+  executor_.attach([this](agent::Outcome outcome) {
+    agent_->on_outcome(outcome, loop_.now());
+    wake();
+  });
+  session_ = last_session_ = {};
+  back_off_ = kBackOffMin;
+  woken_ = false;
+  alarm_ = Time::max();
+  connect();
+  wake();
+}
+
+void AgentHost::end_life(Duration away, std::string_view why) {
+  trace_.note("{}: {}", node_, why);
+  ++life_;
+  ++connection_;
+  executor_.detach();
+  agent_.reset();
+  loop_.after(away, [this, life = life_] {
+    if (life == life_) begin_life();
+  });
+}
+
+bool AgentHost::is_lost() {
+  return is_cut_off() || rng_.chance(faults_.message_lost);
+}
+
+void AgentHost::later(Duration delay, std::function<void()> action) {
+  loop_.after(delay, [this, life = life_, connection = connection_, action = std::move(action)] {
+    if (life == life_ && connection == connection_) action();
+  });
+}
+
+// The request may reach the manager and its reply get lost: for the agent both are a timeout.
+template <class T>
+void AgentHost::call(Call<T> request, Reply<T> reply) {
+  const auto time_out = [this, reply] {
+    later(kCallTimeout, [reply] { reply(unavailable("no answer")); });
+  };
+  if (is_lost()) return time_out();
+  if (rng_.chance(faults_.message_twice)) {
+    loop_.after(random_delay(rng_, 10 * kLatencyMax),
+                [this, request] { (void)manager_.call<T>(request); });
+  }
+  loop_.after(random_delay(rng_, kLatencyMax),
+              [this, life = life_, connection = connection_, request, reply, time_out] {
+                const Result<T> result = manager_.call<T>(request);
+                if (life != life_ || connection != connection_) return;
+                if (is_lost()) return time_out();
+                later(random_delay(rng_, kLatencyMax), [reply, result] { reply(result); });
+              });
+}
+
+void AgentHost::connect() {
+  ++connection_;
+  broken_ = {};
+  const dispatcher::SessionRequest request{
+      .description = {.hostname = node_.str()}, .previous = last_session_, .address = "10.0.0.1"};
+  call<model::SessionId>(
+      [this, request](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
+        return dispatcher.open_session(node_, request, loop_.now());
+      },
+      [this](const Result<model::SessionId>& opened) {
+        if (!opened) return lose_session(opened.error().message);
+        later(kSessionTimeout, [this, id = *opened] {
+          if (session_ != id) lose_session("no session message");
+        });
+      });
+}
+
+void AgentHost::lose_session(std::string_view why) {
+  trace_.note("{} has no session: {}", node_, why);
+  ++connection_;
+  session_ = {};
+  agent_->on_session_lost();
+  later(random_pause(rng_, back_off_), [this] { connect(); });
+  back_off_ = std::min(back_off_ * 2, kBackOffMax);
+}
+
+void AgentHost::receive(dispatcher::Outgoing outgoing) {
+  if (!agent_ || outgoing.session == broken_) return;
+  if (is_lost()) {
+    broken_ = outgoing.session;
+    later(random_delay(rng_, kCallTimeout), [this, id = broken_] {
+      if (session_ == id) lose_session("the stream broke");
+    });
+    return;
+  }
+  const int copies = rng_.chance(faults_.message_twice) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    stream_arrival_ = std::max(stream_arrival_, loop_.now() + random_delay(rng_, kLatencyMax));
+    loop_.at(stream_arrival_, [this, life = life_, outgoing] {
+      if (life == life_ && agent_) deliver(outgoing);
+    });
+  }
+}
+
+void AgentHost::deliver(const dispatcher::Outgoing& outgoing) {
+  const bool opens = std::holds_alternative<dispatcher::SessionMessage>(outgoing.message);
+  if (outgoing.session != session_ && !(opens && session_.empty())) return;
+  std::visit([this](const auto& message) { on_message(message); }, outgoing.message);
+  wake();
+}
+
+void AgentHost::on_message(const dispatcher::SessionMessage& message) {
+  const bool fresh = session_ != message.session;
+  agent_->on_session(message);
+  if (!fresh) return;
+  ++connection_;
+  session_ = last_session_ = message.session;
+  back_off_ = kBackOffMin;
+  trace_.note("{} has session {}", node_, session_);
+  subscribe();
+  beat();
+}
+
+void AgentHost::on_message(const dispatcher::AssignmentsMessage& message) {
+  if (const auto taken = agent_->on_assignments(message, loop_.now()); !taken) {
+    trace_.note("{} subscribes again: {}", node_, taken.error().message);
+    subscribe();
+  }
+}
+
+void AgentHost::on_message(const dispatcher::SessionEnd& message) {
+  lose_session(message.reason.message);
+}
+
+void AgentHost::subscribe() {
+  call<void>(
+      [this, session = session_](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
+        return dispatcher.subscribe(node_, session);
+      },
+      [this](const Result<void>& done) {
+        if (!done) lose_session(done.error().message);
+      });
+}
+
+void AgentHost::beat() {
+  call<Duration>(
+      [this, session = session_](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
+        return dispatcher.heartbeat(node_, session, loop_.now());
+      },
+      [this](const Result<Duration>& period) {
+        if (!period) return lose_session(period.error().message);
+        later(*period, [this] { beat(); });
+      });
+}
+
+void AgentHost::wake() {
+  if (std::exchange(woken_, true)) return;
+  loop_.after(0s, [this, life = life_] {
+    if (life != life_) return;
+    woken_ = false;
+    work();
+  });
+}
+
+void AgentHost::work() {
+  agent::Effects effects = agent_->step(loop_.now());
+  for (const agent::Operation& operation : effects.operations) executor_.run(operation);
+  if (!effects.reports.empty()) {
+    call<void>(
+        [this, session = session_, reports = std::move(effects.reports)](
+            dispatcher::Dispatcher& dispatcher, const store::Tables& tables) {
+          return dispatcher.update_task_status(tables, node_, session, reports, loop_.now());
+        },
+        [this](const Result<void>& taken) {
+          if (!taken) lose_session(taken.error().message);
+        });
+  }
+  const auto next = agent_->next_deadline();
+  if (!next || *next >= alarm_) return;
+  alarm_ = *next;
+  loop_.at(alarm_, [this, life = life_, at = alarm_] {
+    if (life != life_ || alarm_ != at) return;
+    alarm_ = Time::max();
+    wake();
+  });
+}
+
+}  // namespace shoal::sim

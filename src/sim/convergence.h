@@ -1,0 +1,17 @@
+// Liveness: whatever the faults did, once they have stopped every service reaches its spec, and no
+// container runs that no task owns.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/agent_host.h"
+
+namespace shoal::sim {
+
+// What is not yet as it should be, one sentence each; empty: converged. Expects a leader and at
+// least one node that takes tasks. A slot whose restart policy gave up counts as reached.
+std::vector<std::string> unconverged(const store::Tables& tables,
+                                     const std::vector<std::unique_ptr<AgentHost>>& agents);
+
+}  // namespace shoal::sim

@@ -1,0 +1,178 @@
+// A hundred seeds, and the proof that each checker can fail: broken loops planted beside the real
+// ones must be caught.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sim/swarm.h"
+
+namespace shoal::sim {
+namespace {
+
+using model::TaskState;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr uint64_t kSeeds = 100;
+
+TEST(Simulation, NoSeedBreaksARule) {
+  uint64_t starts = 0, overlaps = 0, leaderships = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    Swarm swarm({.seed = seed});
+    swarm.run();
+    ASSERT_THAT(swarm.breaches(), IsEmpty()) << swarm.report();
+    starts += swarm.container_starts();
+    overlaps += swarm.slots().accepted_overlaps();
+    leaderships += swarm.manager().leadership_count();
+  }
+  // The runs were worth something.
+  EXPECT_GT(starts, 50 * kSeeds);
+  EXPECT_GT(leaderships, 2 * kSeeds);
+  EXPECT_GT(overlaps, 0u);
+}
+
+TEST(Simulation, TheSeedDecidesEveryEvent) {
+  Swarm first({.seed = 7}), again({.seed = 7}), other({.seed = 8});
+  first.run();
+  again.run();
+  other.run();
+  EXPECT_EQ(first.trace().fingerprint(), again.trace().fingerprint());
+  EXPECT_NE(first.trace().fingerprint(), other.trace().fingerprint());
+}
+
+TEST(Simulation, WithoutFaultsItConvergesAtOnce) {
+  Swarm swarm({.seed = 1, .troubled = 0s, .faults = {}});
+  swarm.run();
+  EXPECT_THAT(swarm.breaches(), IsEmpty()) << swarm.report();
+  EXPECT_LT(swarm.time_to_converge(), 10s);
+}
+
+// A loop under a name of choice that does one thing to one task, once a second.
+class Saboteur final : public manager::ControlLoop {
+ public:
+  using Deed = std::function<void(const model::Task&, store::Plan&)>;
+
+  Saboteur(std::string name, Deed deed) : name_(std::move(name)), deed_(std::move(deed)) {}
+
+  std::string_view name() const override { return name_; }
+  void reset(const store::Tables&) override {}
+  void on_batch(const store::Batch&) override { due_ = true; }
+  store::Plan plan(const store::Tables& tables, Time now) override {
+    store::Plan plan;
+    due_ = false;
+    if (now < next_) return plan;
+    next_ = now + 1s;
+    for (const auto& [id, task] : tables.tasks().all()) {
+      if (plan.empty()) deed_(*task, plan);
+    }
+    return plan;
+  }
+  std::optional<Time> next_deadline() const override {
+    return due_ ? std::optional(Time{0}) : std::nullopt;
+  }
+
+ private:
+  std::string name_;
+  Deed deed_;
+  bool due_ = true;
+  Time next_;
+};
+
+// The breaches of a run with that saboteur among the loops.
+std::vector<std::string> breaches_with(std::string name, Saboteur::Deed deed,
+                                       Faults faults = Faults::some()) {
+  Options options{.seed = 3, .faults = faults};
+  options.on_lead = [name, deed](manager::Control& control) {
+    control.add_loop(std::make_unique<Saboteur>(name, deed));
+  };
+  Swarm swarm(options);
+  swarm.run();
+  return swarm.breaches();
+}
+
+model::Task twin_of(const model::Task& task) {
+  model::Task twin = task;
+  twin.id = model::TaskId::of("x" + task.id.str());
+  twin.meta = {};
+  twin.node_id = {};
+  twin.status = {.timestamp = {}, .state = TaskState::New};
+  return twin;
+}
+
+TEST(Checkers, TwoTasksMeantToRunInOneSlotAreCaught) {
+  const auto breaches = breaches_with("replicated", [](const model::Task& task, auto& plan) {
+    if (task.desired_state == TaskState::Running) plan.create_tasks.push_back(twin_of(task));
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("has 2 tasks meant to run")));
+}
+
+TEST(Checkers, AReplacementThatDoesNotWaitIsCaught) {
+  const auto breaches = breaches_with("restart", [](const model::Task& task, auto& plan) {
+    if (task.desired_state != TaskState::Running || task.status.state != TaskState::Running) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().desired_state = TaskState::Shutdown;
+    plan.create_tasks.push_back(twin_of(task));
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("was let go while")));
+}
+
+TEST(Checkers, AStateThatGoesBackIsCaught) {
+  const auto breaches = breaches_with("dispatcher", [](const model::Task& task, auto& plan) {
+    if (task.status.state != TaskState::Running) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().status.state = TaskState::Starting;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("went back from running to starting")));
+}
+
+TEST(Checkers, ADesiredStateThatGoesBackIsCaught) {
+  const auto breaches = breaches_with("restart", [](const model::Task& task, auto& plan) {
+    if (task.desired_state != TaskState::Shutdown) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().desired_state = TaskState::Running;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("is desired running after shutdown")));
+}
+
+TEST(Checkers, AFieldOfAnotherWriterIsCaught) {
+  const auto breaches = breaches_with("reaper", [](const model::Task& task, auto& plan) {
+    if (!orchestrator::is_live(task)) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().desired_state = TaskState::Shutdown;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("reaper wrote the desired state")));
+}
+
+TEST(Checkers, ADeletedTaskThatMayRunIsCaught) {
+  const auto breaches = breaches_with("reaper", [](const model::Task& task, auto& plan) {
+    if (task.status.state == TaskState::Running) plan.remove_tasks.push_back(task.id);
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("was deleted while running")));
+}
+
+// An end that the manager only believes in lets the next task start beside the old container.
+TEST(Checkers, TwoContainersOfOneSlotAreCaught) {
+  Faults faults = Faults::some();
+  faults.stop_ignored = 1;
+  const auto breaches = breaches_with(
+      "dispatcher",
+      [](const model::Task& task, auto& plan) {
+        if (task.status.state != TaskState::Running) return;
+        plan.update_tasks.push_back(task);
+        plan.update_tasks.back().status.state = TaskState::Failed;
+      },
+      faults);
+  EXPECT_THAT(breaches, Contains(HasSubstr("of the same slot runs")));
+}
+
+TEST(Checkers, AServiceThatNeverComesBackIsCaught) {
+  const auto breaches = breaches_with("restart", [](const model::Task& task, auto& plan) {
+    if (task.desired_state != TaskState::Running) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().desired_state = TaskState::Shutdown;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("not converged")));
+}
+
+}  // namespace
+}  // namespace shoal::sim

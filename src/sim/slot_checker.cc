@@ -1,0 +1,116 @@
+#include "sim/slot_checker.h"
+
+#include "orchestrator/restart_rules.h"
+
+namespace shoal::sim {
+namespace {
+
+// The nodes and tasks of `tables`: all that this checker follows.
+store::Tables copy_of(const store::Tables& tables) {
+  store::Tables copy;
+  for (const auto& [id, node] : tables.nodes().all()) {
+    copy.apply({model::Ref<model::Node>(), node});
+  }
+  for (const auto& [id, task] : tables.tasks().all()) {
+    copy.apply({model::Ref<model::Task>(), task});
+  }
+  return copy;
+}
+
+bool is_followed(const store::Change& change) {
+  return std::holds_alternative<model::Ref<model::Node>>(change.before) ||
+         std::holds_alternative<model::Ref<model::Task>>(change.before);
+}
+
+}  // namespace
+
+using model::Ref;
+using model::Task;
+using model::TaskId;
+using model::TaskState;
+
+void SlotChecker::on_load(const store::Tables& tables) {
+  // The last batch of the leader before may have been written without its knowing.
+  for (const auto& [id, task] : tables.tasks().all()) {
+    slots_[id] = orchestrator::slot_of(*task);
+    const auto before = durable_.tasks().get(id);
+    if (!before || *before != *task) on_change(before, task);
+  }
+  durable_ = copy_of(tables);
+  for (const auto& [id, task] : tables.tasks().all()) check_slot(*task);
+}
+
+void SlotChecker::on_batch(const store::Batch& batch) {
+  for (const store::Change& change : batch.changes) {
+    const auto* after = std::get_if<Ref<Task>>(&change.after);
+    if (!after || !*after) continue;
+    slots_[(*after)->id] = orchestrator::slot_of(**after);
+    on_change(std::get<Ref<Task>>(change.before), *after);
+  }
+  for (const store::Change& change : batch.changes) {
+    if (is_followed(change)) durable_.apply(change);
+  }
+  for (const store::Change& change : batch.changes) {
+    const auto* after = std::get_if<Ref<Task>>(&change.after);
+    if (after && *after) check_slot(**after);
+  }
+}
+
+void SlotChecker::on_change(const Ref<Task>& before, const Ref<Task>& after) {
+  const bool was_held = !before || before->desired_state < TaskState::Running;
+  if (was_held && after->desired_state == TaskState::Running) check_release(*after);
+}
+
+void SlotChecker::check_slot(const Task& changed) {
+  int live = 0;
+  for (const auto& task : durable_.tasks().by_slot(changed.service_id, changed.slot)) {
+    live += orchestrator::is_live(*task);
+  }
+  if (live > 1) {
+    trace_.breach("slot {} of {} has {} tasks meant to run", changed.slot, changed.service_id,
+                  live);
+  }
+}
+
+// What the task's siblings were just before.
+void SlotChecker::check_release(const Task& task) {
+  for (const auto& other : durable_.tasks().by_slot(task.service_id, task.slot)) {
+    if (other->id == task.id || orchestrator::has_ended(*other)) continue;
+    overlap_[task.id].insert(other->id);
+    const bool waited = loop_.now() >= task.meta.created_at + orchestrator::kOldTaskTimeout;
+    if (!may_run_unseen(*other) && !waited) {
+      trace_.breach("{} was let go while {} of its slot may run on {}, which is up", task.id,
+                    other->id, other->node_id);
+    }
+  }
+}
+
+// The manager cannot stop it, or it never got anywhere.
+bool SlotChecker::may_run_unseen(const Task& task) const {
+  if (task.node_id.empty()) return !orchestrator::is_live(task);
+  const auto node = durable_.nodes().get(task.node_id);
+  return !node || node->status.state == model::NodeState::Down;
+}
+
+void SlotChecker::on_started(const model::NodeId& node, const TaskId& task) {
+  const auto slot = slots_.find(task);
+  if (slot == slots_.end()) {
+    trace_.breach("{} runs {}, which was never durable", node, task);
+    return;
+  }
+  auto& running = running_[slot->second];
+  for (const TaskId& other : running) {
+    if (overlap_[task].contains(other)) {
+      ++accepted_overlaps_;
+    } else {
+      trace_.breach("{} runs {} while {} of the same slot runs", node, task, other);
+    }
+  }
+  running.insert(task);
+}
+
+void SlotChecker::on_ended(const model::NodeId&, const TaskId& task) {
+  running_[slots_.at(task)].erase(task);
+}
+
+}  // namespace shoal::sim

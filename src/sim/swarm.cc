@@ -1,0 +1,141 @@
+#include "sim/swarm.h"
+
+#include <utility>
+
+#include "manager/core/bootstrap.h"
+
+namespace shoal::sim {
+namespace {
+
+constexpr Time kStart{1'700'000'000'000'000'000};
+constexpr Duration kCutOffMax = 30s;
+constexpr Duration kLook = 1s;   // between two looks at breaches and convergence
+constexpr Duration kRest = 15s;  // converged must stay converged so long
+constexpr size_t kReportLines = 200;
+
+}  // namespace
+
+class Swarm::Containers final : public ContainerObserver {
+ public:
+  explicit Containers(Swarm& swarm) : swarm_(swarm) {}
+  void on_started(const model::NodeId& node, const model::TaskId& task) override {
+    ++swarm_.container_starts_;
+    swarm_.slots_.on_started(node, task);
+  }
+  void on_ended(const model::NodeId& node, const model::TaskId& task) override {
+    swarm_.slots_.on_ended(node, task);
+  }
+
+ private:
+  Swarm& swarm_;
+};
+
+Swarm::Swarm(Options options)
+    : options_(std::move(options)),
+      loop_(kStart),
+      rng_(options_.seed),
+      trace_(loop_),
+      slots_(loop_, trace_),
+      states_(trace_),
+      containers_(std::make_unique<Containers>(*this)),
+      manager_(loop_, rng_, faults_, trace_,
+               [this](dispatcher::Outgoing outgoing) {
+                 for (const auto& agent : agents_) {
+                   if (agent->node() == outgoing.node) agent->receive(outgoing);
+                 }
+               }),
+      user_(loop_, rng_, trace_, manager_) {
+  manager_.add_observer(slots_);
+  manager_.add_observer(states_);
+  if (options_.on_lead) manager_.on_lead(options_.on_lead);
+}
+
+Swarm::~Swarm() = default;
+
+void Swarm::run() {
+  manager_.start();
+  join_nodes();
+  for (int i = 0; i < 3; ++i) user_.create_service();
+  if (!passes(2s)) return;
+  faults_ = options_.faults;
+  plan_faults();
+  user_.start();
+  if (!passes(options_.troubled)) return;
+
+  heal();
+  const Time healed_at = loop_.now();
+  std::vector<std::string> problems;
+  for (Time calm_since = loop_.now(); loop_.now() - calm_since < kRest;) {
+    if (!passes(kLook)) return;
+    problems = manager_.is_up() ? unconverged(manager_.read(), agents_)
+                                : std::vector<std::string>{"no leader"};
+    if (!problems.empty()) calm_since = loop_.now();
+    time_to_converge_ = calm_since - healed_at;
+    if (loop_.now() - healed_at > options_.healing_max) {
+      for (const std::string& problem : problems) trace_.breach("not converged: {}", problem);
+      return;
+    }
+  }
+}
+
+void Swarm::join_nodes() {
+  const auto done = manager_.write([this](store::WriteTx& tx) -> Result<void> {
+    manager::NewSwarm swarm;
+    swarm.node_id = model::NodeId::of("n1");
+    RETURN_IF_ERROR(manager::create_swarm(tx, std::move(swarm), rng_));
+    for (size_t i = 2; i <= options_.nodes; ++i) {
+      model::Node node;
+      node.id = model::NodeId::of(fmt::format("n{}", i));
+      RETURN_IF_ERROR(tx.create(std::move(node)));
+    }
+    return {};
+  });
+  CHECK(done, "{}", done ? "" : done.error().message);
+  for (size_t i = 1; i <= options_.nodes; ++i) {
+    agents_.push_back(std::make_unique<AgentHost>(model::NodeId::of(fmt::format("n{}", i)), loop_,
+                                                  rng_, faults_, trace_, manager_, *containers_));
+    agents_.back()->start();
+  }
+}
+
+void Swarm::repeat(Duration mean, std::function<void()> fault) {
+  if (mean == 0s) return;
+  loop_.after(random_pause(rng_, mean), [this, mean, fault = std::move(fault)] {
+    if (healed_) return;
+    fault();
+    repeat(mean, fault);
+  });
+}
+
+void Swarm::plan_faults() {
+  repeat(faults_.agent_restart, [this] { some_agent().restart(); });
+  repeat(faults_.node_reboot, [this] { some_agent().reboot(); });
+  repeat(faults_.partition, [this] { some_agent().cut_off(random_delay(rng_, kCutOffMax)); });
+  repeat(faults_.manager_crash, [this] { manager_.crash(); });
+}
+
+bool Swarm::passes(Duration time) {
+  const Time end = loop_.now() + time;
+  while (loop_.now() < end) {
+    loop_.run_until(std::min(end, loop_.now() + kLook));
+    if (!trace_.breaches().empty()) return false;
+  }
+  return true;
+}
+
+void Swarm::heal() {
+  trace_.note("all faults stop");
+  healed_ = true;
+  faults_ = {};
+  user_.stop();
+  user_.activate_nodes();
+  for (const auto& agent : agents_) agent->heal();
+}
+
+std::string Swarm::report() const {
+  std::string text = fmt::format("seed {}\n", options_.seed);
+  text += trace_.tail(kReportLines);
+  return text;
+}
+
+}  // namespace shoal::sim

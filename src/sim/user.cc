@@ -1,0 +1,103 @@
+#include "sim/user.h"
+
+#include <utility>
+
+namespace shoal::sim {
+namespace {
+
+using model::Ref;
+
+constexpr uint64_t kReplicasMax = 8;
+constexpr size_t kServicesMax = 5;
+constexpr Duration kPause = 8s;
+
+model::RestartPolicy some_policy(Rng& rng) {
+  model::RestartPolicy policy;
+  if (rng.chance(0.3)) policy.condition = model::RestartCondition::OnFailure;
+  if (rng.chance(0.1)) policy.condition = model::RestartCondition::None;
+  if (rng.chance(0.7)) policy.delay = random_delay(rng, 6s);
+  if (rng.chance(0.2)) policy.max_attempts = 1 + rng.below(4);
+  if (rng.chance(0.3)) policy.window = 1min;
+  return policy;
+}
+
+}  // namespace
+
+void User::start() {
+  loop_.after(random_pause(rng_, kPause), [this] {
+    if (stopped_) return;
+    if (manager_.is_up()) act();
+    start();
+  });
+}
+
+void User::act() {
+  const size_t services = manager_.read().services().size();
+  const uint64_t what = rng_.below(10);
+  if (services == 0 || (what < 2 && services < kServicesMax)) return create_service();
+  if (what < 3) return remove_service();
+  if (what < 6) return change_node();
+  scale_service();
+}
+
+Ref<model::Service> User::some_service() {
+  const auto& all = manager_.read().services().all();
+  return all.empty() ? nullptr : std::next(all.begin(), int64_t(rng_.below(all.size())))->second;
+}
+
+void User::create_service() {
+  model::Service service;
+  service.id = model::ServiceId::random(rng_);
+  service.spec.annotations.name = fmt::format("s{}", ++services_made_);
+  service.spec.mode = model::ReplicatedMode{rng_.below(kReplicasMax + 1)};
+  model::TaskSpec task;
+  task.container.image = "busybox";
+  if (rng_.chance(0.8)) task.restart = some_policy(rng_);
+  service.spec.task = std::make_shared<const model::TaskSpec>(std::move(task));
+  service.spec_version = 1;
+  trace_.note("user creates {}", service.name());
+  (void)manager_.write([&](store::WriteTx& tx) { return tx.create(std::move(service)); });
+}
+
+void User::scale_service() {
+  const auto found = some_service();
+  if (!found) return;
+  model::Service service = *found;
+  const uint64_t replicas = rng_.below(kReplicasMax + 1);
+  service.spec.mode = model::ReplicatedMode{replicas};
+  trace_.note("user scales {} to {}", service.name(), replicas);
+  (void)manager_.write([&](store::WriteTx& tx) { return tx.update(std::move(service)); });
+}
+
+void User::remove_service() {
+  const auto found = some_service();
+  if (!found) return;
+  trace_.note("user removes {}", found->name());
+  (void)manager_.write([&](store::WriteTx& tx) { return tx.remove(found->id); });
+}
+
+void User::change_node() {
+  static constexpr model::Availability kChoices[] = {
+      model::Availability::Active, model::Availability::Active, model::Availability::Pause,
+      model::Availability::Drain};
+  const auto& all = manager_.read().nodes().all();
+  model::Node node = *std::next(all.begin(), int64_t(rng_.below(all.size())))->second;
+  node.spec.availability = kChoices[rng_.below(std::size(kChoices))];
+  trace_.note("user makes {} {}", node.id, int(node.spec.availability));
+  (void)manager_.write([&](store::WriteTx& tx) { return tx.update(std::move(node)); });
+}
+
+void User::activate_nodes() {
+  const auto done = manager_.write([&](store::WriteTx& tx) -> Result<void> {
+    const auto nodes = tx.read().nodes().all();
+    for (const auto& [id, stored] : nodes) {
+      model::Node node = *stored;
+      node.spec.availability = model::Availability::Active;
+      RETURN_IF_ERROR(tx.update(std::move(node)));
+    }
+    return {};
+  });
+  if (!done) loop_.after(1s, [this] { activate_nodes(); });
+}
+
+}  // namespace shoal::sim
