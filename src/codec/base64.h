@@ -1,0 +1,17 @@
+// Base64 as Docker uses it: bytes in JSON (standard alphabet, padded) and X-Registry-Auth (URL
+// alphabet).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace shoal::codec {
+
+// Standard alphabet, padded.
+std::string base64(std::string_view bytes);
+// Either alphabet, padded or not. InvalidArgument for anything else.
+Result<std::string> from_base64(std::string_view text);
+
+}  // namespace shoal::codec
