@@ -1,0 +1,42 @@
+// Answers that may be long: the objects are gathered in turns, so that the loop is never held, and
+// filtered and encoded on the pool (architecture, law 1).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/http/message.h"
+#include "os/loop.h"
+#include "os/sync.h"
+
+namespace shoal::api {
+
+// Objects gathered or visited between two turns of the loop.
+inline constexpr size_t kGatherTurn = 2000;
+// A list up to this length is encoded at once: handing it over would cost more.
+inline constexpr size_t kEncodeInlineMax = 8;
+
+// Lets everything else that is due on the loop run first.
+inline os::Co<> yield_turn(os::Loop& loop) {
+  os::OneShot<bool> turn;
+  loop.post([turn] { turn.set(true); });
+  co_await turn;
+}
+
+// Runs `encode` (which returns the JSON text) here or on the pool. It must own what it reads.
+template <class Encode>
+os::Co<Result<void>> answer_list(os::Loop& loop, Responder& responder, size_t count,
+                                 Encode encode) {
+  std::string text;
+  if (count <= kEncodeInlineMax) {
+    text = encode();
+  } else {
+    text = co_await loop.offload(std::move(encode));
+  }
+  responder.json(200, std::move(text));
+  co_return Result<void>{};
+}
+
+}  // namespace shoal::api
