@@ -22,6 +22,11 @@ class Ingress {
   // A backend that is gone gets no new connection when this returns, and no more datagrams; its
   // open TCP connections go on until its container is disconnected, so that it can finish them.
   virtual os::Co<Result<void>> set_ports(std::vector<network::IngressPort> ports) = 0;
+
+  // The same for some of them, in proportion to their number: `put` replaces or adds, `gone` (whose
+  // backends do not matter) removes; ports in neither stay as they are.
+  virtual os::Co<Result<void>> change_ports(std::vector<network::IngressPort> put,
+                                            std::vector<network::IngressPort> gone) = 0;
 };
 
 }  // namespace shoal::netdriver

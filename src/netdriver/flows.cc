@@ -1,0 +1,186 @@
+#include "netdriver/flows.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <span>
+
+namespace shoal::netdriver {
+namespace {
+
+using network::Family;
+using network::IpAddress;
+using network::PortProtocol;
+
+// The kernel's flags of CTA_FILTER (since 5.8); an older kernel ignores them and sends every flow,
+// which matches() sorts out all the same.
+constexpr uint16_t kFilterAttribute = 25;
+constexpr uint16_t kFilterOriginalFlags = 1;
+constexpr uint16_t kFilterReplyFlags = 2;
+constexpr uint32_t kFilterSourceIp = 1;
+
+struct Tuple {
+  IpAddress source;
+  IpAddress destination;
+  uint8_t protocol = 0;
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+};
+
+struct Flow {
+  uint8_t family = AF_INET;
+  Tuple original;
+  Tuple reply;
+  std::vector<char> original_bytes;  // the attribute as it came, to name the flow by
+  std::vector<char> zone_bytes;
+  uint32_t id = 0;
+};
+
+std::vector<char> whole(const nlattr& attribute) {
+  const auto* begin = reinterpret_cast<const char*>(&attribute);
+  return {begin, begin + attribute.nla_len};
+}
+
+IpAddress ip_of(const nlattr& attribute) {
+  const size_t size = mnl_attr_get_payload_len(&attribute) == 16 ? 16 : 4;
+  return IpAddress::of({static_cast<const uint8_t*>(mnl_attr_get_payload(&attribute)), size});
+}
+
+void parse_addresses(const nlattr& outer, Tuple& tuple) {
+  for_each_nested(outer, [&](const nlattr& field) {
+    const auto type = mnl_attr_get_type(&field);
+    if (type == CTA_IP_V4_SRC || type == CTA_IP_V6_SRC) tuple.source = ip_of(field);
+    if (type == CTA_IP_V4_DST || type == CTA_IP_V6_DST) tuple.destination = ip_of(field);
+  });
+}
+
+void parse_ports(const nlattr& outer, Tuple& tuple) {
+  for_each_nested(outer, [&](const nlattr& field) {
+    const auto type = mnl_attr_get_type(&field);
+    if (type == CTA_PROTO_NUM) tuple.protocol = mnl_attr_get_u8(&field);
+    if (type == CTA_PROTO_SRC_PORT) tuple.source_port = ntohs(mnl_attr_get_u16(&field));
+    if (type == CTA_PROTO_DST_PORT) tuple.destination_port = ntohs(mnl_attr_get_u16(&field));
+  });
+}
+
+Tuple parse_tuple(const nlattr& outer) {
+  Tuple tuple;
+  for_each_nested(outer, [&](const nlattr& field) {
+    const auto type = mnl_attr_get_type(&field);
+    if (type == CTA_TUPLE_IP) parse_addresses(field, tuple);
+    if (type == CTA_TUPLE_PROTO) parse_ports(field, tuple);
+  });
+  return tuple;
+}
+
+Flow parse_flow(const nlmsghdr& message) {
+  Flow flow;
+  flow.family = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family;
+  for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr& attribute) {
+    switch (mnl_attr_get_type(&attribute)) {
+      case CTA_TUPLE_ORIG:
+        flow.original = parse_tuple(attribute);
+        flow.original_bytes = whole(attribute);
+        break;
+      case CTA_TUPLE_REPLY:
+        flow.reply = parse_tuple(attribute);
+        break;
+      case CTA_ZONE:
+        flow.zone_bytes = whole(attribute);
+        break;
+      case CTA_ID:
+        flow.id = mnl_attr_get_u32(&attribute);  // Opaque, so its byte order stays.
+        break;
+    }
+  });
+  return flow;
+}
+
+uint8_t number_of(PortProtocol protocol) {
+  if (protocol == PortProtocol::Udp) return IPPROTO_UDP;
+  return protocol == PortProtocol::Tcp ? IPPROTO_TCP : IPPROTO_SCTP;
+}
+
+bool matches(const Flow& flow, const FlowFilter& filter) {
+  if (filter.server && flow.reply.source != *filter.server) return false;
+  if (filter.client && flow.original.source != *filter.client) return false;
+  if (filter.protocol && flow.original.protocol != number_of(*filter.protocol)) return false;
+  if (filter.server_port && flow.reply.source_port != *filter.server_port) return false;
+  return !filter.asked_port || flow.original.destination_port == *filter.asked_port;
+}
+
+uint8_t family_of(const FlowFilter& filter) {
+  const auto& ip = filter.server ? filter.server : filter.client;
+  if (!ip) return AF_UNSPEC;
+  return ip->is_v4() ? AF_INET : AF_INET6;
+}
+
+nlmsghdr* add_message(Messages& messages, uint16_t type, uint16_t flags, uint8_t family) {
+  return messages.add(uint16_t(NFNL_SUBSYS_CTNETLINK << 8 | type), flags,
+                      nfgenmsg{family, NFNETLINK_V0, 0});
+}
+
+void put_source(nlmsghdr* message, uint16_t tuple_type, const IpAddress& ip) {
+  const Nested tuple(message, tuple_type);
+  const Nested addresses(message, CTA_TUPLE_IP);
+  const auto bytes = ip.bytes();
+  mnl_attr_put(message, ip.is_v4() ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, bytes.size(), bytes.data());
+}
+
+// Lets the kernel leave out what does not match, where it can.
+Messages dump_of(const FlowFilter& filter) {
+  Messages messages;
+  auto* message = add_message(messages, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family_of(filter));
+  if (!filter.server && !filter.client) return messages;
+  if (filter.client) put_source(message, CTA_TUPLE_ORIG, *filter.client);
+  if (filter.server) put_source(message, CTA_TUPLE_REPLY, *filter.server);
+  const Nested flags(message, kFilterAttribute);
+  mnl_attr_put_u32(message, kFilterOriginalFlags, filter.client ? kFilterSourceIp : 0);
+  mnl_attr_put_u32(message, kFilterReplyFlags, filter.server ? kFilterSourceIp : 0);
+  return messages;
+}
+
+void put_whole(nlmsghdr* message, const std::vector<char>& bytes) {
+  if (bytes.empty()) return;
+  const auto* attribute = reinterpret_cast<const nlattr*>(bytes.data());
+  mnl_attr_put(message, attribute->nla_type, mnl_attr_get_payload_len(attribute),
+               mnl_attr_get_payload(attribute));
+}
+
+}  // namespace
+
+Result<Flows> Flows::open() {
+  ASSIGN_OR_RETURN(auto socket, NetlinkSocket::open(NETLINK_NETFILTER));
+  return Flows(std::move(socket));
+}
+
+Result<size_t> Flows::end(const FlowFilter& filter) {
+  std::vector<Flow> found;
+  RETURN_IF_ERROR(with_context(socket_.query(dump_of(filter),
+                                             [&](const nlmsghdr& message) {
+                                               auto flow = parse_flow(message);
+                                               if (matches(flow, filter)) {
+                                                 found.push_back(std::move(flow));
+                                               }
+                                             }),
+                               "list flows"));
+  size_t ended = 0;
+  for (const auto& flow : found) {
+    Messages messages;
+    auto* message = add_message(messages, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, flow.family);
+    put_whole(message, flow.original_bytes);
+    put_whole(message, flow.zone_bytes);
+    if (flow.id != 0) mnl_attr_put_u32(message, CTA_ID, flow.id);
+    const auto gone = socket_.send(std::move(messages));
+    const bool ended_by_itself = !gone && gone.error().code == ErrorCode::NotFound;
+    if (!ended_by_itself) RETURN_IF_ERROR(with_context(gone, "end a flow"));
+    ended += gone.has_value();
+  }
+  return ended;
+}
+
+}  // namespace shoal::netdriver

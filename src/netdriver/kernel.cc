@@ -1,0 +1,129 @@
+#include "netdriver/kernel.h"
+
+#include <algorithm>
+
+#include "netdriver/sysctl.h"
+
+namespace shoal::netdriver {
+namespace {
+
+using network::LinkPlan;
+using network::Plan;
+using network::Ruleset;
+
+// False when a chain or map of the same name is of another kind, as another version may leave it:
+// these cannot be changed, only made anew.
+bool is_compatible(const Ruleset& found, const Ruleset& wanted) {
+  const auto fits = [](const auto& have, const auto& want, auto kind) {
+    return std::ranges::all_of(want, [&](const auto& item) {
+      const auto at = have.find(item.first);
+      return at == have.end() || kind(at->second) == kind(item.second);
+    });
+  };
+  return fits(found.maps, wanted.maps, [](const auto& map) { return map; }) &&
+         fits(found.chains, wanted.chains, [](const auto& chain) { return chain.base; });
+}
+
+Result<void> absent_is_fine(Result<void> result) {
+  if (!result && result.error().code == ErrorCode::NotFound) return {};
+  return result;
+}
+
+}  // namespace
+
+Result<Kernel> Kernel::open(const std::string& table) {
+  ASSIGN_OR_RETURN(auto route, NetlinkSocket::open(NETLINK_ROUTE));
+  ASSIGN_OR_RETURN(auto nft, NftTable::open(table));
+  return Kernel(std::move(route), std::move(nft));
+}
+
+Result<Found> Kernel::look(const std::string& bridge) {
+  Found found;
+  ASSIGN_OR_RETURN(const auto links, list_links(route_));
+  for (const auto& link : links) {
+    if (link.name == bridge) found.bridge = link;
+  }
+  const int index = found.bridge ? found.bridge->index : 0;
+  for (const auto& link : links) {
+    const bool named = link.kind == "veth" && link.name.starts_with(kVethPrefix);
+    if (named && (link.master == 0 || link.master == index)) found.veths.push_back(link.name);
+    if (link.index == index) continue;
+    ASSIGN_OR_RETURN(const auto addresses, list_addresses(route_, link.index));
+    found.used.insert(found.used.end(), addresses.begin(), addresses.end());
+  }
+  if (index != 0) {
+    ASSIGN_OR_RETURN(found.bridge_addresses, list_addresses(route_, index));
+  }
+  ASSIGN_OR_RETURN(const auto routes, list_routes(route_));
+  found.used.insert(found.used.end(), routes.begin(), routes.end());
+  ASSIGN_OR_RETURN(found.rules, table_.read());
+  return found;
+}
+
+Result<void> Kernel::build_bridge(const std::string& name, const LinkPlan& plan,
+                                  const Found& found) {
+  if (!found.bridge) {
+    RETURN_IF_ERROR(add_bridge(route_, name, plan));
+  } else if (found.bridge->kind != "bridge") {
+    return conflict("the link {} exists and is no bridge", name);
+  } else {
+    RETURN_IF_ERROR(repair_bridge(route_, *found.bridge, plan));
+  }
+  ASSIGN_OR_RETURN(const auto link, find_link(route_, name));
+  bridge_index_ = link.index;
+  return {};
+}
+
+Result<void> Kernel::build(const Plan& wanted, const Found& found) {
+  for (const auto& [name, link] : wanted.links) {
+    if (link.kind == LinkPlan::Kind::Bridge) RETURN_IF_ERROR(build_bridge(name, link, found));
+  }
+  for (const auto& [name, link] : wanted.links) {
+    if (link.kind == LinkPlan::Kind::Veth) RETURN_IF_ERROR(enslave(route_, name, bridge_index_));
+  }
+  for (const auto& [path, value] : wanted.sysctls) RETURN_IF_ERROR(write_sysctl(path, value));
+
+  if (is_compatible(found.rules, wanted.rules)) {
+    Plan present;
+    present.rules = found.rules;
+    const auto changed = table_.apply(diff(present, wanted).rules, wanted.rules.maps);
+    if (changed) return {};
+  }
+  // Somebody changed the table behind our back.
+  return table_.replace(wanted.rules);
+}
+
+Result<void> Kernel::attach(const std::map<std::string, LinkPlan>& links, ReadyNamespace& peers) {
+  std::vector<std::string> added;
+  const auto add_all = [&]() -> Result<void> {
+    for (const auto& [name, link] : links) {
+      auto pair = add_veth(route_, name, link, bridge_index_, peers.fd.get());
+      const bool others = !pair && pair.error().code == ErrorCode::AlreadyExists;
+      if (!others) added.push_back(name);
+      RETURN_IF_ERROR(std::move(pair));
+      RETURN_IF_ERROR(configure_peer(peers.route, *link.peer));
+    }
+    return {};
+  };
+  auto done = add_all();
+  if (!done) {
+    for (const auto& name : added) (void)remove_link(route_, name);  // The first error counts.
+  }
+  return done;
+}
+
+Result<void> Kernel::change_rules(std::span<const network::RuleChange> changes,
+                                  const std::map<std::string, network::PortMap>& maps) {
+  return table_.apply(changes, maps);
+}
+
+Result<void> Kernel::replace_rules(const Ruleset& wanted) {
+  return table_.replace(wanted);
+}
+
+Result<void> Kernel::remove_all(const std::string& bridge) {
+  RETURN_IF_ERROR(absent_is_fine(table_.remove()));
+  return absent_is_fine(remove_link(route_, bridge));
+}
+
+}  // namespace shoal::netdriver

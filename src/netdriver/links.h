@@ -1,0 +1,54 @@
+// Links, addresses and routes over rtnetlink. Stateless: each call says on which socket, and so in
+// which network namespace. All of it blocks; for the driver's threads.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "netdriver/netlink.h"
+#include "network/plan.h"
+
+namespace shoal::netdriver {
+
+struct LinkInfo {
+  int index = 0;
+  std::string name;
+  std::string kind;  // "bridge", "veth", …; empty for hardware and lo
+  int master = 0;    // 0: none
+  bool up = false;
+};
+
+// NotFound when there is none.
+Result<LinkInfo> find_link(NetlinkSocket& route, const std::string& name);
+Result<std::vector<LinkInfo>> list_links(NetlinkSocket& route);
+
+// The IPv4 and IPv6 addresses of one link (or of all, index 0), with their prefix lengths.
+Result<std::vector<network::Subnet>> list_addresses(NetlinkSocket& route, int index);
+// The destinations of all unicast routes except the default ones.
+Result<std::vector<network::Subnet>> list_routes(NetlinkSocket& route);
+
+// Creates the bridge, gives it its address and brings it up. Its MAC is made from the address:
+// otherwise it would be the lowest of its ports' and change as containers come and go.
+Result<void> add_bridge(NetlinkSocket& route, const std::string& name,
+                        const network::LinkPlan& plan);
+// Brings an existing bridge to the plan: up, with the address. Others it has stay.
+Result<void> repair_bridge(NetlinkSocket& route, const LinkInfo& bridge,
+                           const network::LinkPlan& plan);
+
+// Creates the pair with the peer straight in `peer_namespace`, ours up and a port of the bridge
+// with hairpin on (bridge_index 0: of none).
+Result<void> add_veth(NetlinkSocket& route, const std::string& name, const network::LinkPlan& plan,
+                      int bridge_index, int peer_namespace);
+// Makes an existing link a port of the bridge again, up and with hairpin on.
+Result<void> enslave(NetlinkSocket& route, const std::string& name, int bridge_index);
+
+// In the container's namespace: brings the peer up, with its address and default route.
+Result<void> configure_peer(NetlinkSocket& route, const network::PeerPlan& peer);
+
+Result<void> set_up(NetlinkSocket& route, int index);
+// Also takes the other end of a pair. NotFound when there is none.
+Result<void> remove_link(NetlinkSocket& route, const std::string& name);
+
+}  // namespace shoal::netdriver

@@ -1,0 +1,63 @@
+// ServicePorts: which services' ports this node serves, and what the kernel must do when they
+// change.
+//
+// It keeps the books on the control thread; NodeNetwork carries its steps to the kernel.
+#pragma once
+
+#include <compare>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "netdriver/flows.h"
+#include "netdriver/host_ports.h"
+#include "network/plan.h"
+
+namespace shoal::netdriver {
+
+class ServicePorts {
+ public:
+  explicit ServicePorts(HostPorts& host_ports) : host_ports_(host_ports) {}
+
+  // What an earlier daemon left in the kernel: it is served on until a change says otherwise.
+  void adopt(const network::Ruleset& found);
+
+  // What is to be done, in this order. The books are changed already.
+  struct Step {
+    std::vector<network::RuleChange> rules;
+    std::vector<FlowFilter> end_flows;
+    Result<void> outcome;  // names the ports that could not be held; the others are served
+  };
+  // InvalidArgument when the lists make no sense; then nothing is changed.
+  Result<Step> set(std::vector<network::IngressPort> ports);
+  Result<Step> change(std::vector<network::IngressPort> put,
+                      std::vector<network::IngressPort> gone);
+
+  // Adds all parts; those adopted whose rules are not known are left out.
+  void add_parts(network::Plan& plan) const;
+
+ private:
+  struct Key {
+    network::PortProtocol protocol;
+    uint16_t port;
+    auto operator<=>(const Key&) const = default;
+  };
+  struct Served {
+    network::IngressPort port;
+    network::Plan part;
+    bool adopted = false;  // `part` has rules that were not read; the port is not held
+    std::unique_ptr<HeldPort> held;
+    size_t turn = 0;  // of the relay
+  };
+  static Key key_of(const network::IngressPort& port) { return {port.protocol, port.port}; }
+
+  void put_one(network::IngressPort port, Step& step);
+  void remove_one(const Key& key, Step& step);
+  Result<std::unique_ptr<HeldPort>> hold(const Key& key);
+
+  HostPorts& host_ports_;
+  std::map<Key, Served> served_;
+};
+
+}  // namespace shoal::netdriver

@@ -1,0 +1,241 @@
+#include "network/plan.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+
+namespace shoal::network {
+namespace {
+
+// The frame's maps; see plan_frame for who asks them.
+constexpr auto kPorts = "ports";          // published at every address
+constexpr auto kPortsAt = "ports_at";     // published at one address
+constexpr auto kServices = "services";    // ingress ports with backends
+constexpr auto kIdle = "services_idle";   // ingress ports without
+constexpr auto kPublished = "published";  // the chain that asks the maps
+
+std::string service_chain(const IngressPort& port) {
+  return fmt::format("service_{}_{}", to_text(port.protocol), port.port);
+}
+
+Chain base_chain(bool nat, Hook hook, Priority priority, std::vector<Rule> rules) {
+  return Chain{BaseChain{nat, hook, priority}, std::move(rules)};
+}
+
+// A service without backends refuses new connections; open ones may end as they like.
+std::vector<Rule> refuse_idle() {
+  return {
+      {{ToThisHost{}, InState{FlowState::New}, IsProtocol{PortProtocol::Tcp}, PortIsIn{kIdle}},
+       Refuse{true}},
+      {{ToThisHost{}, InState{FlowState::New}, PortIsIn{kIdle}}, Refuse{false}},
+  };
+}
+
+// The bridge's neighbours reach containers only by published ports, containers reach all.
+std::vector<Rule> forward_rules(const std::string& bridge) {
+  return {
+      {{ToLink{bridge}, InState{FlowState::EstablishedOrRelated}}, Accept{}},
+      {{ToLink{bridge}, FromLink{bridge}}, Accept{}},
+      {{ToLink{bridge}, IsTranslated{}}, Accept{}},
+      {{ToLink{bridge}}, Drop{}},
+  };
+}
+
+std::vector<Rule> postrouting_rules(const std::string& bridge, const Subnet& subnet,
+                                    const Subnet& loopback) {
+  return {
+      {{FromSubnet{subnet}, ToLink{bridge, true}}, Masquerade{}},
+      // A container that asks a published port: the answer must come back through this host.
+      {{FromSubnet{subnet}, ToLink{bridge}, IsTranslated{}}, Masquerade{}},
+      // So must the answer to a process of the host that asks 127.0.0.1.
+      {{FromSubnet{loopback}, ToLink{bridge}}, Masquerade{}},
+  };
+}
+
+void diff_links(const Plan& from, const Plan& to, Changes& changes) {
+  for (const auto& [name, link] : from.links) {
+    const auto kept = to.links.find(name);
+    if (kept == to.links.end() || kept->second != link) changes.remove_links.push_back(name);
+  }
+  for (const auto& [name, link] : to.links) {
+    const auto had = from.links.find(name);
+    if (had == from.links.end() || had->second != link) changes.add_links.emplace(name, link);
+  }
+  for (const auto& [path, value] : to.sysctls) {
+    const auto had = from.sysctls.find(path);
+    if (had == from.sysctls.end() || had->second != value) changes.set_sysctls.emplace(path, value);
+  }
+}
+
+void diff_chains(const Ruleset& from, const Ruleset& to, std::vector<RuleChange>& changes) {
+  for (const auto& [name, chain] : to.chains) {
+    const auto had = from.chains.find(name);
+    if (had == from.chains.end()) {
+      changes.push_back(AddChain{name, chain.base});
+    } else {
+      CHECK(had->second.base == chain.base, "chain {} cannot move to another hook", name);
+    }
+  }
+  for (const auto& [name, chain] : to.chains) {
+    const auto had = from.chains.find(name);
+    const bool had_rules = had != from.chains.end() && !had->second.rules.empty();
+    const bool same = had != from.chains.end() && had->second.rules == chain.rules;
+    if (!same && (had_rules || !chain.rules.empty())) {
+      changes.push_back(SetRules{name, chain.rules, had_rules});
+    }
+  }
+}
+
+void diff_elements(const Ruleset& from, const Ruleset& to, std::vector<RuleChange>& changes) {
+  static const std::map<PortKey, PortTarget> kNone;
+  const auto of = [](const Ruleset& rules, const std::string& map) -> const auto& {
+    const auto found = rules.elements.find(map);
+    return found == rules.elements.end() ? kNone : found->second;
+  };
+  for (const auto& [name, elements] : from.elements) {
+    const auto& wanted = of(to, name);
+    for (const auto& [key, target] : elements) {
+      const auto kept = wanted.find(key);
+      if (kept == wanted.end() || kept->second != target) {
+        changes.push_back(RemoveElement{name, key});
+      }
+    }
+  }
+  for (const auto& [name, elements] : to.elements) {
+    const auto& present = of(from, name);
+    for (const auto& [key, target] : elements) {
+      const auto had = present.find(key);
+      if (had == present.end() || had->second != target) {
+        changes.push_back(AddElement{name, key, target});
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Plan plan_frame(const BridgeConfig& bridge) {
+  using enum Hook;
+  using enum Priority;
+  const Subnet loopback{IpAddress::v4(127, 0, 0, 0), 8};
+  Plan plan;
+  plan.links[bridge.name] = {LinkPlan::Kind::Bridge, bridge.mtu, bridge.subnet, "", std::nullopt};
+  const auto ip_sysctl = [&](std::string_view name) {
+    return fmt::format("net/ipv4/conf/{}/{}", bridge.name, name);
+  };
+  plan.sysctls = {
+      {"net/ipv4/ip_forward", "1"},         {ip_sysctl("forwarding"), "1"},
+      {ip_sysctl("route_localnet"), "1"},  // Published ports answer at 127.0.0.1 too.
+      {ip_sysctl("rp_filter"), "1"},       // No container sends in another network's name.
+      {ip_sysctl("send_redirects"), "0"},  // Containers that ask each other by this host stay so.
+      {ip_sysctl("accept_redirects"), "0"},
+  };
+  auto& rules = plan.rules;
+  using Leads = PortMap::Leads;
+  rules.maps[kPorts] = {Leads::ToBackend, false, Family::V4};
+  rules.maps[kPortsAt] = {Leads::ToBackend, true, Family::V4};
+  rules.maps[kServices] = {Leads::ToChain, false, Family::V4};
+  rules.maps[kIdle] = {Leads::Nowhere, false, Family::V4};
+  rules.chains[kPublished].rules = {
+      {{}, FollowMap{kPortsAt}}, {{}, FollowMap{kPorts}}, {{}, FollowMap{kServices}}};
+
+  // route_localnet would let a container talk to what listens on the host's loopback alone.
+  rules.chains["guard"] =
+      base_chain(false, Prerouting, Raw, {{{FromLink{bridge.name}, ToSubnet{loopback}}, Drop{}}});
+  rules.chains["idle_in"] = base_chain(false, Prerouting, Mangle, refuse_idle());
+  rules.chains["idle_out"] = base_chain(false, Output, Mangle, refuse_idle());
+  rules.chains["nat_in"] =
+      base_chain(true, Prerouting, DestinationNat, {{{ToThisHost{}}, Jump{kPublished}}});
+  rules.chains["nat_out"] =
+      base_chain(true, Output, DestinationNat, {{{ToThisHost{}}, Jump{kPublished}}});
+  rules.chains["forward"] = base_chain(false, Forward, Filter, forward_rules(bridge.name));
+  rules.chains["nat_post"] = base_chain(true, Postrouting, SourceNat,
+                                        postrouting_rules(bridge.name, bridge.subnet, loopback));
+  return plan;
+}
+
+Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint) {
+  Plan plan;
+  plan.links[endpoint.link] = {
+      LinkPlan::Kind::Veth, bridge.mtu, std::nullopt, bridge.name,
+      PeerPlan{"eth0", endpoint.mac, Subnet{endpoint.address, bridge.subnet.length},
+               bridge.subnet.address}};
+  for (const auto& port : endpoint.ports) {
+    if (!port.host_ip.is_v4()) continue;
+    const Backend target{endpoint.address, port.container_port};
+    if (port.host_ip.is_any()) {
+      plan.rules.elements[kPorts][{{}, port.protocol, port.host_port}] = target;
+    } else {
+      const PortKey key{port.host_ip, port.protocol, port.host_port};
+      plan.rules.elements[kPortsAt][key] = target;
+    }
+  }
+  return plan;
+}
+
+Plan plan_ingress(const IngressPort& port) {
+  Plan plan;
+  const PortKey key{{}, port.protocol, port.port};
+  if (port.backends.empty()) {
+    plan.rules.elements[kIdle][key] = std::monostate{};
+    return plan;
+  }
+  const auto chain = service_chain(port);
+  plan.rules.chains[chain].rules = {{{IsProtocol{port.protocol}}, Balance{port.backends}}};
+  plan.rules.elements[kServices][key] = GoToChain{chain};
+  return plan;
+}
+
+std::vector<std::pair<IngressPort, Plan>> ingress_parts(const Ruleset& found) {
+  std::vector<std::pair<IngressPort, Plan>> parts;
+  for (const auto* map : {kServices, kIdle}) {
+    const auto elements = found.elements.find(map);
+    if (elements == found.elements.end()) continue;
+    for (const auto& [key, target] : elements->second) {
+      Plan part;
+      part.rules.elements[map][key] = target;
+      const auto* to = std::get_if<GoToChain>(&target);
+      const auto chain = found.chains.find(to ? to->chain : "");
+      if (chain != found.chains.end()) part.rules.chains.insert(*chain);
+      parts.emplace_back(IngressPort{key.protocol, key.port, {}}, std::move(part));
+    }
+  }
+  return parts;
+}
+
+void add_part(Plan& plan, const Plan& part) {
+  const auto add_all = [](auto& into, const auto& from) {
+    for (const auto& [key, value] : from) {
+      CHECK(into.emplace(key, value).second, "planned twice");
+    }
+  };
+  add_all(plan.links, part.links);
+  add_all(plan.sysctls, part.sysctls);
+  add_all(plan.rules.maps, part.rules.maps);
+  add_all(plan.rules.chains, part.rules.chains);
+  for (const auto& [name, elements] : part.rules.elements) {
+    add_all(plan.rules.elements[name], elements);
+  }
+}
+
+bool Changes::empty() const {
+  return *this == Changes{};
+}
+
+Changes diff(const Plan& from, const Plan& to) {
+  Changes changes;
+  diff_links(from, to, changes);
+  for (const auto& [name, map] : to.rules.maps) {
+    if (!from.rules.maps.contains(name)) changes.rules.push_back(AddMap{name, map});
+  }
+  diff_chains(from.rules, to.rules, changes.rules);
+  diff_elements(from.rules, to.rules, changes.rules);
+  for (const auto& [name, chain] : from.rules.chains) {
+    if (!chain.base && !to.rules.chains.contains(name)) {
+      changes.rules.push_back(RemoveChain{name});
+    }
+  }
+  return changes;
+}
+
+}  // namespace shoal::network

@@ -1,0 +1,130 @@
+// The plan: what the kernel shall look like for the bridge network of this node, as a value.
+//
+// A plan is the sum of independent parts: the node's frame, one part an endpoint, one part a
+// service port. A change of one of them is the difference of its old and new part, so the work of a
+// change does not depend on how many others there are.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "network/address.h"
+#include "network/ports.h"
+#include "network/ruleset.h"
+
+namespace shoal::network {
+
+// ---- What this node must know.
+struct BridgeConfig {
+  std::string name;
+  Subnet subnet;  // with the gateway's address
+  int mtu = 1500;
+};
+
+struct EndpointConfig {
+  std::string link;  // the host's end of its veth pair
+  IpAddress address;
+  MacAddress mac;
+  std::vector<PublishedPort> ports;  // host ports chosen
+};
+
+// ---- The plan.
+// The far end of a veth pair, in the container's namespace.
+struct PeerPlan {
+  std::string name;
+  MacAddress mac;
+  Subnet address;
+  IpAddress gateway;  // of the default route
+  auto operator<=>(const PeerPlan&) const = default;
+};
+
+struct LinkPlan {
+  enum class Kind { Bridge, Veth };
+  Kind kind = Kind::Bridge;
+  int mtu = 1500;
+  std::optional<Subnet> address;
+  std::string master;            // the bridge it is a port of; hairpin is on
+  std::optional<PeerPlan> peer;  // Veth only
+  auto operator<=>(const LinkPlan&) const = default;
+};
+
+struct Plan {
+  std::map<std::string, LinkPlan> links;
+  std::map<std::string, std::string> sysctls;  // path below /proc/sys -> value
+  Ruleset rules;
+  auto operator<=>(const Plan&) const = default;
+};
+
+// The part that is always there: bridge, sysctls, base chains and empty maps.
+Plan plan_frame(const BridgeConfig& bridge);
+// Its veth pair and the elements of its ports. Ports at an IPv6 address have none: they are
+// relayed.
+Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint);
+// The chain of its backends and the element that leads there; without backends, its refusal.
+Plan plan_ingress(const IngressPort& port);
+
+// The parts of service ports in a ruleset that was read from the kernel. Their backends are not
+// known.
+std::vector<std::pair<IngressPort, Plan>> ingress_parts(const Ruleset& found);
+
+// Adds a part. Two parts never plan the same link, chain or element.
+void add_part(Plan& plan, const Plan& part);
+
+// ---- Differences.
+struct AddMap {
+  std::string name;
+  PortMap map;
+  auto operator<=>(const AddMap&) const = default;
+};
+struct AddChain {
+  std::string name;
+  std::optional<BaseChain> base;
+  auto operator<=>(const AddChain&) const = default;
+};
+// Puts these rules in the place of all that the chain has.
+struct SetRules {
+  std::string chain;
+  std::vector<Rule> rules;
+  bool replaces = false;  // the chain had rules
+  auto operator<=>(const SetRules&) const = default;
+};
+struct RemoveElement {
+  std::string map;
+  PortKey key;
+  auto operator<=>(const RemoveElement&) const = default;
+};
+struct AddElement {
+  std::string map;
+  PortKey key;
+  PortTarget target;
+  auto operator<=>(const AddElement&) const = default;
+};
+struct RemoveChain {
+  std::string name;
+  auto operator<=>(const RemoveChain&) const = default;
+};
+using RuleChange = std::variant<AddMap, AddChain, SetRules, RemoveElement, AddElement, RemoveChain>;
+
+struct Changes {
+  std::vector<std::string> remove_links;
+  std::map<std::string, LinkPlan> add_links;
+  std::map<std::string, std::string> set_sysctls;
+  // In an order that one transaction accepts: what is named exists before, what goes is named no
+  // more.
+  std::vector<RuleChange> rules;
+
+  bool empty() const;
+  auto operator<=>(const Changes&) const = default;
+};
+
+// The least that leads from one plan to the other. Both are whole plans, or parts of the same
+// thing. A map or base chain is never removed: they are the frame's.
+Changes diff(const Plan& from, const Plan& to);
+
+std::string to_text(const Plan& plan);
+std::string to_text(const Changes& changes);
+
+}  // namespace shoal::network

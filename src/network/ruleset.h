@@ -1,0 +1,164 @@
+// nftables as values: the part of its language that the data plane speaks, in words of the data
+// plane. to_text() prints it as nft(8) would; netdriver/ encodes it for the kernel.
+//
+// One table of family inet. Its maps are keyed by a port (and optionally the address it is asked
+// at), so that publishing one more port is one more element, not one more rule that each packet
+// meets.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "network/address.h"
+#include "network/ports.h"
+
+namespace shoal::network {
+
+// ---- Conditions: all of a rule's must hold.
+struct FromLink {
+  std::string name;
+  bool negated = false;
+  auto operator<=>(const FromLink&) const = default;
+};
+struct ToLink {
+  std::string name;
+  bool negated = false;
+  auto operator<=>(const ToLink&) const = default;
+};
+struct FromSubnet {
+  Subnet subnet;
+  auto operator<=>(const FromSubnet&) const = default;
+};
+struct ToSubnet {
+  Subnet subnet;
+  auto operator<=>(const ToSubnet&) const = default;
+};
+// The packet is addressed to this host itself.
+struct ToThisHost {
+  auto operator<=>(const ToThisHost&) const = default;
+};
+struct IsProtocol {
+  PortProtocol protocol;
+  auto operator<=>(const IsProtocol&) const = default;
+};
+enum class FlowState { New, EstablishedOrRelated };
+struct InState {
+  FlowState state;
+  auto operator<=>(const InState&) const = default;
+};
+// Its flow was given another destination by one of our maps.
+struct IsTranslated {
+  auto operator<=>(const IsTranslated&) const = default;
+};
+// Its protocol and destination port are in the set.
+struct PortIsIn {
+  std::string set;
+  auto operator<=>(const PortIsIn&) const = default;
+};
+using Condition = std::variant<FromLink, ToLink, FromSubnet, ToSubnet, ToThisHost, IsProtocol,
+                               InState, IsTranslated, PortIsIn>;
+
+// ---- What a rule does with the packet.
+struct Accept {
+  auto operator<=>(const Accept&) const = default;
+};
+struct Drop {
+  auto operator<=>(const Drop&) const = default;
+};
+// Answers that nobody is there: `tcp_reset` needs IsProtocol{Tcp} before it, else ICMP port
+// unreachable.
+struct Refuse {
+  bool tcp_reset = false;
+  auto operator<=>(const Refuse&) const = default;
+};
+struct Masquerade {
+  auto operator<=>(const Masquerade&) const = default;
+};
+struct Jump {
+  std::string chain;
+  auto operator<=>(const Jump&) const = default;
+};
+// Looks the packet's port up in the map and goes where its element says; without one, to the next
+// rule.
+struct FollowMap {
+  std::string map;
+  auto operator<=>(const FollowMap&) const = default;
+};
+// The next backend in turn becomes the destination. At least one; all of one family.
+struct Balance {
+  std::vector<Backend> backends;
+  auto operator<=>(const Balance&) const = default;
+};
+using Action = std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance>;
+
+struct Rule {
+  std::vector<Condition> conditions;
+  Action action;
+  auto operator<=>(const Rule&) const = default;
+};
+
+enum class Hook { Prerouting, Forward, Output, Postrouting };
+// Where a chain stands among others at the same hook, in nft's names.
+enum class Priority {
+  Raw = -300,
+  Mangle = -150,
+  DestinationNat = -100,
+  Filter = 0,
+  SourceNat = 100
+};
+
+struct BaseChain {
+  bool nat = false;  // else type filter
+  Hook hook;
+  Priority priority;
+  auto operator<=>(const BaseChain&) const = default;
+};
+
+struct Chain {
+  std::optional<BaseChain> base;
+  std::vector<Rule> rules;
+  auto operator<=>(const Chain&) const = default;
+};
+
+struct PortKey {
+  std::optional<IpAddress> address;  // set in maps with by_address
+  PortProtocol protocol = PortProtocol::Tcp;
+  uint16_t port = 0;
+  auto operator<=>(const PortKey&) const = default;
+};
+
+struct GoToChain {
+  std::string chain;
+  auto operator<=>(const GoToChain&) const = default;
+};
+using PortTarget = std::variant<std::monostate, Backend, GoToChain>;
+
+// The shape of a map; what is in it stands apart, because parts of a plan add to one map.
+struct PortMap {
+  enum class Leads { Nowhere, ToBackend, ToChain };  // Nowhere: a set
+  Leads leads = Leads::Nowhere;
+  bool by_address = false;
+  Family family = Family::V4;  // of the keys' and the backends' addresses
+  auto operator<=>(const PortMap&) const = default;
+};
+
+struct Ruleset {
+  std::map<std::string, PortMap> maps;
+  std::map<std::string, std::map<PortKey, PortTarget>> elements;  // by the map's name
+  std::map<std::string, Chain> chains;
+  auto operator<=>(const Ruleset&) const = default;
+};
+
+// As a file that `nft -f` reads, the table named `table`.
+std::string to_text(const Ruleset& ruleset, const std::string& table);
+
+std::string to_text(const Rule& rule, const Ruleset& ruleset);
+std::string to_text(const PortKey& key);
+std::string to_text(const PortTarget& target);
+
+}  // namespace shoal::network
