@@ -202,6 +202,53 @@ TEST(Disk, TheNumbersOfTheEnumsStayAsTheyAre) {
   EXPECT_EQ(int(model::TaskState::Running), 512);
 }
 
+std::string from_hex(std::string_view hex) {
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(char(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
+
+// Bytes as the first version wrote them: they must mean the same for ever.
+TEST(Disk, RecordsOfTheFirstVersionAreStillRead) {
+  model::Node node;
+  node.id = model::NodeId::of("n1");
+  node.meta = {.version = 9, .created_at = Time{5}, .updated_at = Time{7}};
+  node.spec.annotations = {.name = "first", .labels = {{"zone", "a"}}};
+  node.spec.availability = model::Availability::Drain;
+  node.role = model::NodeRole::Manager;
+  node.description.hostname = "host";
+  node.description.resources = {.nano_cpus = 4, .memory_bytes = 8};
+  node.status = {.state = model::NodeState::Ready, .message = "m", .address = "10.0.0.1"};
+  EXPECT_EQ(
+      node_from_disk(from_hex(
+          "01cfd5ef200a026e3112060809100518071a160a120a05666972737412090a047a6f6e65120161180220"
+          "012a100a04686f737412001a04080410083a00320f080212016d1a0831302e302e302e31")),
+      node);
+
+  model::Task task;
+  task.id = model::TaskId::of("t1");
+  task.service_id = model::ServiceId::of("s1");
+  task.slot = 3;
+  task.node_id = node.id;
+  task.spec_version = 8;
+  task.spec = std::make_shared<model::TaskSpec>();
+  task.status = {.timestamp = Time{6}, .state = model::TaskState::Failed, .message = "m"};
+  task.status.container = model::ContainerStatus{.container_id = "c", .exit_code = 1};
+  task.desired_state = model::TaskState::Shutdown;
+  task.endpoint = std::make_shared<model::Endpoint>(
+      model::Endpoint{.ports = {{.target_port = 80, .published_port = 8081}}});
+  task.job_iteration = 0;
+  EXPECT_EQ(
+      read_task(
+          from_hex(
+              "013c73bd990a02743112001a02733120032a026e3130083a0f080610c0051a016d2a050a016318014080"
+              "054a090a001205185020913f60006801880101"),
+          SharedSpec::of(task)),
+      task);
+}
+
 TEST(DiskFrame, TheChecksumIsCastagnolis) {
   EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
   EXPECT_EQ(crc32c(""), 0u);
