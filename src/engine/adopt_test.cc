@@ -1,0 +1,150 @@
+// A daemon that starts again finds its containers, and touches none.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "engine/identity.h"
+#include "engine/record.h"
+#include "engine/support_test.h"
+#include "os/file.h"
+
+namespace shoal::engine {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::Machine;
+using testing::run_on;
+
+using Act = std::function<void(os::Loop&, Engine&)>;
+
+// Lets an earlier daemon, a process of its own, do something and end as if it was killed.
+void as_earlier_daemon(Machine& machine, const Act& act) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    os::Loop loop(2);  // Nothing of a forked loop is usable.
+    const auto engine =
+        Engine::open(loop, machine.null_log, machine.engine->host(), machine.options);
+    EXPECT_TRUE(engine);
+    if (engine) act(loop, **engine);
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+}
+
+TEST(Adopt, ARunningContainerIsFollowedAgain) {
+  Machine machine;
+  const auto description = machine.describe(
+      {"sh", "-c", "trap 'echo bye; exit 21' TERM; echo up; while :; do sleep 0.05; done"});
+  as_earlier_daemon(machine, [&](os::Loop& loop, Engine& engine) {
+    const auto created = run_on(loop, engine.create(description));
+    ASSERT_TRUE(created) << created.error().message;
+    ASSERT_TRUE(run_on(loop, (*created)->start()));
+  });
+  EXPECT_THAT(*run_on(machine.loop, machine.engine->list()), ElementsAre(description.id));
+  const auto adopted = run_on(machine.loop, machine.engine->adopt(description.id));
+  ASSERT_TRUE(adopted) << adopted.error().message;
+  EXPECT_EQ((*adopted)->state(), RunState::Running);
+  EXPECT_TRUE((*adopted)->started_at().is_set());
+  machine.await_log(**adopted, "up");
+  const auto attached = run_on(machine.loop, (*adopted)->attach());
+  EXPECT_TRUE(attached);
+  const auto status = run_on(machine.loop, (*adopted)->stop(SIGTERM, 30s));
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 21);
+  EXPECT_TRUE(run_on(machine.loop, (*adopted)->remove()));
+}
+
+TEST(Adopt, OneThatEndedMeanwhileTellsItsExitCode) {
+  Machine machine;
+  const auto description = machine.describe({"sh", "-c", "exit 33"});
+  as_earlier_daemon(machine, [&](os::Loop& loop, Engine& engine) {
+    const auto created = run_on(loop, engine.create(description));
+    ASSERT_TRUE(created);
+    ASSERT_TRUE(run_on(loop, (*created)->start()));
+    ASSERT_TRUE(run_on(loop, (*created)->wait()));
+  });
+  const auto adopted = run_on(machine.loop, machine.engine->adopt(description.id));
+  ASSERT_TRUE(adopted) << adopted.error().message;
+  const auto status = run_on(machine.loop, (*adopted)->wait());
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 33);
+  EXPECT_TRUE(run_on(machine.loop, (*adopted)->remove()));
+}
+
+TEST(Adopt, ACreatedOneIsStartedAndAPausedOneStaysPaused) {
+  Machine machine;
+  const auto created = machine.describe({"sh", "-c", "exit 5"});
+  const auto paused = machine.describe({"sleep", "1000"});
+  as_earlier_daemon(machine, [&](os::Loop& loop, Engine& engine) {
+    ASSERT_TRUE(run_on(loop, engine.create(created)));
+    const auto other = run_on(loop, engine.create(paused));
+    ASSERT_TRUE(other);
+    ASSERT_TRUE(run_on(loop, (*other)->start()));
+    ASSERT_TRUE(run_on(loop, (*other)->pause()));
+  });
+  const auto first = run_on(machine.loop, machine.engine->adopt(created.id));
+  ASSERT_TRUE(first);
+  EXPECT_EQ((*first)->state(), RunState::Created);
+  ASSERT_TRUE(run_on(machine.loop, (*first)->start()));
+  EXPECT_EQ(run_on(machine.loop, (*first)->wait())->code, 5);
+  EXPECT_TRUE(run_on(machine.loop, (*first)->remove()));
+  const auto second = run_on(machine.loop, machine.engine->adopt(paused.id));
+  ASSERT_TRUE(second);
+  EXPECT_EQ((*second)->state(), RunState::Paused);
+  EXPECT_TRUE(run_on(machine.loop, (*second)->remove()));
+}
+
+TEST(Adopt, OneWhoseConmonWasKilledMeanwhileIsKnownAsEnded) {
+  Machine machine;
+  const auto description = machine.describe({"sleep", "1000"});
+  as_earlier_daemon(machine, [&](os::Loop& loop, Engine& engine) {
+    const auto created = run_on(loop, engine.create(description));
+    ASSERT_TRUE(created);
+    ASSERT_TRUE(run_on(loop, (*created)->start()));
+    const auto record = read_record(machine.options.run_root + "/c/" + description.id);
+    ASSERT_EQ(::kill(record->supervisor->pid, SIGKILL), 0);
+  });
+  const auto adopted = run_on(machine.loop, machine.engine->adopt(description.id));
+  ASSERT_TRUE(adopted);
+  EXPECT_EQ(run_on(machine.loop, (*adopted)->wait())->code, 137);
+  EXPECT_TRUE(run_on(machine.loop, (*adopted)->remove()));
+}
+
+TEST(Adopt, OfNothingOfAHalfMadeOneAndOfAnotherBoot) {
+  Machine machine;
+  const std::string id(64, 'a');
+  const std::string folder = machine.options.run_root + "/c/" + id;
+  EXPECT_EQ(run_on(machine.loop, machine.engine->adopt(id)).error().code, ErrorCode::NotFound);
+  ASSERT_TRUE(os::make_folders(folder));
+  Record record{.id = id, .cgroup = machine.cgroup + "/" + id};
+  ASSERT_TRUE(write_record(folder, record));
+  EXPECT_EQ(run_on(machine.loop, machine.engine->adopt(id)).error().code, ErrorCode::Internal);
+  record.supervisor = record.process = ProcessIdentity{1, 1, "another-boot"};
+  ASSERT_TRUE(write_record(folder, record));
+  EXPECT_EQ(run_on(machine.loop, machine.engine->adopt(id)).error().code, ErrorCode::NotFound);
+  ASSERT_TRUE(replace_file(folder + "/record.json", "{"));
+  EXPECT_EQ(run_on(machine.loop, machine.engine->adopt(id)).error().code, ErrorCode::Internal);
+  EXPECT_TRUE(run_on(machine.loop, machine.engine->discard(id)));
+  EXPECT_TRUE(run_on(machine.loop, machine.engine->discard(id)));
+  EXPECT_TRUE(run_on(machine.loop, machine.engine->list())->empty());
+}
+
+TEST(Identity, IsOfOneProcessOnly) {
+  const auto self = identify(::getpid(), "boot");
+  ASSERT_TRUE(self);
+  EXPECT_TRUE(open_process(*self, "boot"));
+  EXPECT_EQ(open_process(*self, "other boot").error().code, ErrorCode::NotFound);
+  auto impostor = *self;
+  impostor.start_ticks += 1;
+  EXPECT_EQ(open_process(impostor, "boot").error().code, ErrorCode::NotFound);
+  EXPECT_EQ(identify(0x7ffffff0, "boot").error().code, ErrorCode::NotFound);
+}
+
+}  // namespace
+}  // namespace shoal::engine
