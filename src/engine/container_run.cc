@@ -219,7 +219,7 @@ os::Co<Result<void>> ContainerRun::resize(uint16_t rows, uint16_t columns) {
   if (!record_.tty) co_return conflict("Container {} has no terminal", record_.id);
   const std::string line = fmt::format("1 {} {}\n", rows, columns);
   co_return co_await shared_.loop.offload(
-      [this, line] { return write_control(folder() + "/ctl", line); });
+      [this, &line] { return write_control(folder() + "/ctl", line); });
 }
 
 os::Co<Result<std::shared_ptr<Exec>>> ContainerRun::exec(ExecDescription description) {

@@ -61,7 +61,7 @@ os::Co<Result<void>> ExecRun::resize(uint16_t rows, uint16_t columns) {
   if (exit_code_) co_return not_found("the exec has ended");
   const std::string line = fmt::format("1 {} {}\n", rows, columns);
   co_return co_await shared_.loop.offload(
-      [this, line] { return write_control(folder_ + "/ctl", line); });
+      [this, &line] { return write_control(folder_ + "/ctl", line); });
 }
 
 // On the pool.

@@ -88,7 +88,8 @@ TEST(Attach, InputAndOutputFlowSideBySide) {
   const auto attachment = run_on(machine.loop, container->attach());
   auto both = [](Attachment& a) -> os::Co<size_t> {
     os::spawn([](Attachment& writer) -> os::Co<> {
-      EXPECT_TRUE(co_await writer.write(std::string(1'000'000, 'y')));
+      const std::string input(1'000'000, 'y');
+      EXPECT_TRUE(co_await writer.write(input));
       writer.close_input();
     }(a));
     co_return (co_await drain(a)).out.size();
@@ -131,8 +132,10 @@ TEST(Terminal, HasTheSizeItIsGiven) {
   ASSERT_TRUE(run_on(machine.loop, container->resize(33, 99)));
   auto ask = [](Attachment& a) -> os::Co<bool> {
     // The size arrives on a way of its own, so it is asked for until it is there.
-    EXPECT_TRUE(co_await a.write("until stty size | grep '33 99'; do :; done\n"));
-    co_return co_await read_until(a, "33 99\r\n");
+    const std::string question = "until stty size | grep '33 99'; do :; done\n";
+    const std::string answer = "33 99\r\n";
+    EXPECT_TRUE(co_await a.write(question));
+    co_return co_await read_until(a, answer);
   };
   EXPECT_TRUE(run_on(machine.loop, ask(**attachment)));
   EXPECT_TRUE(run_on(machine.loop, (*attachment)->write("exit 4\n")));
@@ -218,8 +221,10 @@ TEST_F(ExecTest, WithATerminalCanBeResized) {
   ASSERT_TRUE(running);
   ASSERT_TRUE(run_on(machine_.loop, running->resize(44, 88)));
   auto ask = [](Attachment& a) -> os::Co<bool> {
-    EXPECT_TRUE(co_await a.write("until stty size | grep '44 88'; do :; done\n"));
-    co_return co_await read_until(a, "44 88\r\n");
+    const std::string question = "until stty size | grep '44 88'; do :; done\n";
+    const std::string answer = "44 88\r\n";
+    EXPECT_TRUE(co_await a.write(question));
+    co_return co_await read_until(a, answer);
   };
   EXPECT_TRUE(run_on(machine_.loop, ask(*running->attachment())));
   EXPECT_TRUE(run_on(machine_.loop, running->attachment()->write("exit 3\n")));
