@@ -54,8 +54,9 @@ Result<SessionId> Dispatcher::open_session(const NodeId& node, SessionRequest re
     close(node, entry, Error{ErrorCode::InvalidArgument, "session invalid"});
     entry.session = Session{.id = SessionId::random(rng_)};
   }
+  // A session that is kept stays subscribed: the agent may only have renewed its description, or
+  // this be a late repetition. An agent that lost the assignments meanwhile subscribes anew.
   entry.session->message_due = true;
-  entry.session->subscribed = false;
   entry.description_wanted = std::move(request.description);
   want_status(node, entry,
               {.state = model::NodeState::Ready, .message = "", .address = request.address});

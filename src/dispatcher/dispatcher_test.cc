@@ -234,6 +234,17 @@ TEST_F(DispatcherTest, TheFirstAssignmentIsCompleteAndLaterOnesHoldWhatChanged) 
   EXPECT_THAT(described(sent[0]), ElementsAre("-web.1.a", "+web.3.c"));
 }
 
+TEST_F(DispatcherTest, AKeptSessionGoesOnHearingOfItsTasks) {
+  swarm.service("web").running_on({"n1"});
+  start();
+  const SessionId session = join_and_subscribe();
+  ASSERT_TRUE(dispatcher.open_session(kN1, {.previous = session}, swarm.now()));
+  settle();
+  dispatcher.take_outgoing();
+  swarm.edit_task("web.1.a", [](model::Task& t) { t.desired_state = TaskState::Shutdown; });
+  EXPECT_THAT(assignments(), SizeIs(1));
+}
+
 TEST_F(DispatcherTest, AnAgentDoesNotHearItsOwnReports) {
   swarm.service("web").running_on({"n1"});
   swarm.task("web", 2, TaskState::Assigned, "n1");
