@@ -132,10 +132,7 @@ void AgentHost::receive(dispatcher::Outgoing outgoing) {
   if (!agent_ || outgoing.session == broken_) return;
   if (is_lost()) {
     broken_ = outgoing.session;
-    later(random_delay(rng_, kCallTimeout), [this, id = broken_] {
-      if (session_ == id) lose_session("the stream broke");
-    });
-    return;
+    return notice_broken_stream(random_delay(rng_, kCallTimeout));
   }
   const int copies = rng_.chance(faults_.message_twice) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
@@ -144,6 +141,15 @@ void AgentHost::receive(dispatcher::Outgoing outgoing) {
       if (life == life_ && agent_) deliver(outgoing);
     });
   }
+}
+
+// What was sent before the loss may still be on its way, the session's first message among it.
+void AgentHost::notice_broken_stream(Duration delay) {
+  loop_.after(delay, [this, life = life_, id = broken_] {
+    if (life != life_ || broken_ != id) return;
+    if (session_ == id) return lose_session("the stream broke");
+    notice_broken_stream(kCallTimeout);
+  });
 }
 
 void AgentHost::deliver(const dispatcher::Outgoing& outgoing) {

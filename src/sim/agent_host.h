@@ -50,6 +50,7 @@ class AgentHost {
   void end_life(Duration away, std::string_view why);
   void connect();
   void lose_session(std::string_view why);
+  void notice_broken_stream(Duration delay);
   void deliver(const dispatcher::Outgoing& outgoing);
   void on_message(const dispatcher::SessionMessage& message);
   void on_message(const dispatcher::AssignmentsMessage& message);

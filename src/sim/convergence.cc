@@ -36,10 +36,10 @@ void check_service(const store::Tables& tables, const model::Service& service,
     const auto at = running.find(task->id);
     if (task->status.state != TaskState::Running || at == running.end() ||
         at->second != task->node_id) {
-      problems.push_back(fmt::format("{} of {} is {}, desired {}, and its container {}", task->id,
-                                     service.name(), model::to_string(task->status.state),
-                                     model::to_string(task->desired_state),
-                                     at == running.end() ? "does not run" : "runs"));
+      problems.push_back(fmt::format(
+          "{} of {} on {} is {}, desired {}, and its container {}", task->id, service.name(),
+          task->node_id, model::to_string(task->status.state),
+          model::to_string(task->desired_state), at == running.end() ? "does not run" : "runs"));
     }
   }
   if (slots.size() != wanted) {

@@ -11,7 +11,7 @@ constexpr Time kStart{1'700'000'000'000'000'000};
 constexpr Duration kCutOffMax = 30s;
 constexpr Duration kLook = 1s;   // between two looks at breaches and convergence
 constexpr Duration kRest = 15s;  // converged must stay converged so long
-constexpr size_t kReportLines = 200;
+constexpr size_t kReportLines = 400;
 
 }  // namespace
 
