@@ -36,7 +36,8 @@ bool Task::operator==(const Task& other) const {
 }
 
 std::string task_name(const Task& task) {
-  const std::string_view service = task.service_annotations ? task.service_annotations->name : "";
+  std::string_view service;  // A conditional expression would make a temporary string here.
+  if (task.service_annotations) service = task.service_annotations->name;
   if (task.slot != 0) return fmt::format("{}.{}.{}", service, task.slot, task.id);
   return fmt::format("{}.{}.{}", service, task.node_id, task.id);
 }
