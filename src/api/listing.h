@@ -33,7 +33,7 @@ os::Co<Result<void>> answer_list(os::Loop& loop, Responder& responder, size_t co
   if (count <= kEncodeInlineMax) {
     text = encode();
   } else {
-    text = co_await loop.offload(std::move(encode));
+    text = co_await loop.offload([&encode] { return encode(); });
   }
   responder.json(200, std::move(text));
   co_return Result<void>{};

@@ -163,12 +163,10 @@ os::Co<Result<void>> ServicesApi::inspect(Request& request, Responder& responder
 }
 
 os::Co<Result<ServiceSpec>> ServicesApi::read_spec(Request& request) {
-  Result<std::string> body = co_await json_body(request);
+  const Result<std::string> body = co_await json_body(request);
   if (!body) co_return std::unexpected(body.error());
   const bool large = body->size() > kDecodeInlineMax;
-  const auto decode = [text = std::move(*body), minor = request.version.minor] {
-    return codec::decode_service_spec(text, minor);
-  };
+  const auto decode = [&] { return codec::decode_service_spec(*body, request.version.minor); };
   Result<ServiceSpec> spec = internal_error("not decoded");
   if (large) {
     spec = co_await context_.loop.offload(decode);
