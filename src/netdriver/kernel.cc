@@ -102,6 +102,11 @@ Result<void> Kernel::attach(const std::map<std::string, LinkPlan>& links, ReadyN
       if (!others) added.push_back(name);
       RETURN_IF_ERROR(std::move(pair));
       RETURN_IF_ERROR(configure_peer(peers.route, *link.peer));
+      // The kernel learns a moment later, on a thread of its own, that both ends are up; until then
+      // the bridge drops frames, and a first lookup of an address waits a second for its
+      // repetition. Asking for a link makes it look at once.
+      RETURN_IF_ERROR(find_link(peers.route, link.peer->name));
+      RETURN_IF_ERROR(find_link(route_, name));
     }
     return {};
   };

@@ -86,9 +86,9 @@ struct NodeNetwork::Impl {
         log(g),
         rng(r),
         options(std::move(o)),
-        stock(options.ready_namespaces),
         host_ports(l),
         services(host_ports),
+        stock(options.ready_namespaces),
         driver(l),
         sweeper(l) {}
 
@@ -129,6 +129,8 @@ struct NodeNetwork::Impl {
   BridgeConfig bridge;
   std::map<std::string, network::PortMap> maps;  // the frame's
   std::optional<network::AddressPool> pool;
+  HostPorts host_ports;  // Outlives whatever holds ports.
+  ServicePorts services;
   std::map<std::string, Held, std::less<>> endpoints;
 
   // Each is used by one worker only, after start() has filled it.
@@ -137,8 +139,6 @@ struct NodeNetwork::Impl {
   std::optional<NetlinkSocket> removal;  // sweeper
 
   NamespaceStock stock;
-  HostPorts host_ports;
-  ServicePorts services;
   Worker driver;   // what a container waits for
   Worker sweeper;  // what nobody waits for: it may take a while
 };

@@ -7,6 +7,7 @@
 
 #include "netdriver/links.h"
 #include "netdriver/nft_table.h"
+#include "netdriver/socket_address.h"
 #include "netdriver/sysctl.h"
 #include "netdriver/testing.h"
 
@@ -118,6 +119,308 @@ TEST_F(NodeNetworkTest, APublishedPortAnswersFromEverywhere) {
 
   disconnect("web");
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
+}
+
+TEST_F(NodeNetworkTest, PublishedPortsWorkWithBridgeNetfilterOnAndOff) {
+  const auto web = connect("web", {{Tcp, {}, 8081, 80}});
+  const auto other = connect("other");
+  const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+  for (const auto* value : {"0", "1"}) {
+    const auto set = write_sysctl("net/bridge/bridge-nf-call-iptables", value);
+    EXPECT_TRUE(set || set.error().code == ErrorCode::NotFound);  // A kernel without it: as "0".
+    EXPECT_EQ(Client::tcp(other.netns_path, kHostAddress, 8081).ask(), "web 172.17.0.1") << value;
+    EXPECT_EQ(Client::tcp(web.netns_path, "172.17.0.1", 8081).ask(), "web 172.17.0.1") << value;
+    EXPECT_EQ(Client::tcp(other.netns_path, "172.17.0.2", 80).ask(), "web 172.17.0.3") << value;
+    EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).ask(), "web 192.0.2.2") << value;
+  }
+}
+
+TEST_F(NodeNetworkTest, APortAtOneAddressAnswersOnlyThere) {
+  const auto loopback = IpAddress::v4(127, 0, 0, 1);
+  const auto web = connect("web", {{Tcp, loopback, 8081, 80}});
+  const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+  EXPECT_EQ(Client::tcp(host_.inside(), "127.0.0.1", 8081).ask(), "web 172.17.0.1");
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
+}
+
+TEST_F(NodeNetworkTest, PublishesDatagramPortsAndForgetsWhoWasPinnedElsewhere) {
+  auto early = Client::udp(host_.outside(), kHostAddress, 5353);
+  EXPECT_EQ(early.ask(), "");  // The flow past the port that is not there yet is known now.
+  const auto dns = connect("dns", {{Udp, {}, 5353, 53}});
+  const Server server(dns.netns_path, Server::Kind::Udp, 53, "dns");
+  EXPECT_EQ(Client::udp(host_.outside(), kHostAddress, 5353).ask(), "dns 192.0.2.2");
+  early.ask();  // Takes the error that the first datagram left.
+  EXPECT_EQ(early.ask(), "dns 192.0.2.2");
+}
+
+TEST_F(NodeNetworkTest, NobodyReachesAContainerThatPublishesNothing) {
+  const auto web = connect("web");
+  const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+  in_namespace(host_.outside(), [] {  // A neighbour that routes to the bridge through this host.
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    const auto gateway = *IpAddress::parse(kHostAddress);
+    const network::PeerPlan way{"eth0", {}, {*IpAddress::parse(kOutsideAddress), 24}, gateway};
+    ASSERT_TRUE(configure_peer(*route, way));
+  });
+  EXPECT_EQ(Client::tcp(host_.outside(), "172.17.0.2", 80).error(), ETIMEDOUT);
+}
+
+TEST_F(NodeNetworkTest, ChoosesFreeHostPorts) {
+  const auto web = connect("web", {{Tcp, {}, 0, 80}, {Tcp, {}, 0, 81}});
+  EXPECT_GE(web.ports[0].host_port, 1024);
+  EXPECT_NE(web.ports[0].host_port, web.ports[1].host_port);
+}
+
+TEST_F(NodeNetworkTest, RefusesAPortThatAnotherContainerHas) {
+  connect("web", {{Tcp, {}, 8081, 80}});
+  const auto second = try_connect("second", {{Tcp, {}, 8081, 80}});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::Conflict);
+  EXPECT_THAT(second.error().message,
+              HasSubstr("driver failed programming external connectivity on endpoint second ("));
+  EXPECT_THAT(second.error().message,
+              HasSubstr("Bind for 0.0.0.0:8081 failed: port is already allocated"));
+  disconnect("web");
+  connect("second", {{Tcp, {}, 8081, 80}});
+}
+
+TEST_F(NodeNetworkTest, RefusesAPortThatAProcessOfTheHostHas) {
+  const Server process(host_.inside(), Server::Kind::Tcp, 8081, "process");
+  const auto web = try_connect("web", {{Tcp, {}, 8081, 80}});
+  ASSERT_FALSE(web);
+  EXPECT_EQ(web.error().code, ErrorCode::Conflict);
+  EXPECT_THAT(web.error().message,
+              HasSubstr("failed to bind host port 0.0.0.0:8081/tcp: address already in use"));
+
+  const auto served = control_->run(network_->set_ports({{Tcp, 8081, {}}, {Tcp, 8082, {}}}));
+  ASSERT_FALSE(served);
+  EXPECT_THAT(served.error().message, HasSubstr("published port 8081/tcp: "));
+  EXPECT_EQ(Client::tcp(host_.inside(), "127.0.0.1", 8081).ask(), "process 127.0.0.1");
+}
+
+TEST_F(NodeNetworkTest, AHostPortIsTakenForProcessesOfTheHostToo) {
+  connect("web", {{Tcp, {}, 8081, 80}});
+  const os::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = SocketAddress::of(IpAddress{}, 8081);
+  EXPECT_EQ(::bind(fd.get(), address.get(), address.size()), -1);
+  EXPECT_EQ(errno, EADDRINUSE);
+}
+
+TEST_F(NodeNetworkTest, RefusesRequestsThatMakeNoSense) {
+  const auto code = [this](EndpointRequest request) {
+    const auto answer = control_->run(network_->connect(std::move(request)));
+    return answer ? std::optional<ErrorCode>() : answer.error().code;
+  };
+  const auto invalid = ErrorCode::InvalidArgument;
+  EXPECT_EQ(code({.container_id = ""}), invalid);
+  EXPECT_EQ(code({.container_id = "../up"}), invalid);
+  EXPECT_EQ(code({.container_id = std::string(65, 'a')}), invalid);
+  EXPECT_EQ(code({.container_id = "a", .ports = {{Tcp, {}, 80, 0}}}), invalid);
+  EXPECT_EQ(code({.container_id = "a", .mode = NetworkMode::None, .ports = {{Tcp, {}, 80, 80}}}),
+            invalid);
+  EXPECT_EQ(code({.container_id = "a", .address = IpAddress::v4(10, 0, 0, 1)}), invalid);
+  EXPECT_EQ(code({.container_id = "a", .address = IpAddress::v4(172, 17, 0, 1)}), invalid);
+  EXPECT_EQ(code({.container_id = "a", .address = IpAddress::any(network::Family::V6)}), invalid);
+  const auto elsewhere = IpAddress::v4(203, 0, 113, 1);  // No address of this host.
+  EXPECT_EQ(code({.container_id = "a", .ports = {{Tcp, elsewhere, 80, 80}}}), invalid);
+  EXPECT_EQ(code({.container_id = "a", .address = IpAddress::v4(172, 17, 0, 9)}), std::nullopt);
+  EXPECT_EQ(code({.container_id = "a"}), ErrorCode::AlreadyExists);
+  EXPECT_EQ(code({.container_id = "b", .address = IpAddress::v4(172, 17, 0, 9)}),
+            ErrorCode::Conflict);
+  EXPECT_EQ(control_->run(network_->disconnect("none")).error().code, ErrorCode::NotFound);
+  EXPECT_EQ(network_->endpoints().size(), 1u);
+  EXPECT_EQ(list_held(host_.folder() + "/netns"), std::vector<std::string>{"a"});
+}
+
+TEST_F(NodeNetworkTest, RefusesServicePortsThatMakeNoSense) {
+  const auto code = [this](std::vector<IngressPort> ports) {
+    return control_->run(network_->set_ports(std::move(ports))).error().code;
+  };
+  const auto ip = IpAddress::v4(172, 17, 0, 2);
+  EXPECT_EQ(code({{Tcp, 0, {}}}), ErrorCode::InvalidArgument);
+  EXPECT_EQ(code({{Tcp, 80, {}}, {Tcp, 80, {}}}), ErrorCode::InvalidArgument);
+  EXPECT_EQ(code({{Tcp, 80, {{ip, 0}}}}), ErrorCode::InvalidArgument);
+  EXPECT_EQ(code({{Tcp, 80, {{IpAddress{}, 80}}}}), ErrorCode::InvalidArgument);
+  EXPECT_EQ(code(std::vector<IngressPort>(kIngressPortsMax + 1)), ErrorCode::InvalidArgument);
+}
+
+// Three containers that answer on port 80 with their names, behind the service's port 8080.
+class ServiceTest : public NodeNetworkTest {
+ protected:
+  ServiceTest() {
+    for (const auto* name : {"a", "b", "c"}) {
+      const auto endpoint = connect(name);
+      backends_.push_back({endpoint.address->address, 80});
+      servers_.push_back(
+          std::make_unique<Server>(endpoint.netns_path, Server::Kind::Tcp, 80, name));
+      datagrams_.push_back(
+          std::make_unique<Server>(endpoint.netns_path, Server::Kind::Udp, 80, name));
+    }
+    serve({{Tcp, 8080, backends_}, {Udp, 8080, backends_}});
+  }
+
+  // Who answers `count` new connections to the address, each from its own socket.
+  std::vector<std::string> ask(const os::Fd& from, const std::string& address, int count) {
+    std::vector<std::string> answers;
+    for (int i = 0; i < count; ++i) answers.push_back(Client::tcp(from, address, 8080).ask());
+    return answers;
+  }
+
+  std::vector<network::Backend> backends_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<std::unique_ptr<Server>> datagrams_;
+};
+
+TEST_F(ServiceTest, EachTakesItsTurnAndSeesTheClientsOwnAddress) {
+  EXPECT_THAT(ask(host_.outside(), kHostAddress, 6),
+              UnorderedElementsAre("a 192.0.2.2", "b 192.0.2.2", "c 192.0.2.2", "a 192.0.2.2",
+                                   "b 192.0.2.2", "c 192.0.2.2"));
+  EXPECT_THAT(ask(host_.inside(), kHostAddress, 3),
+              UnorderedElementsAre("a 192.0.2.1", "b 192.0.2.1", "c 192.0.2.1"));
+}
+
+TEST_F(ServiceTest, AnswersOnLoopbackOfBothFamiliesAndFromContainers) {
+  const auto all = UnorderedElementsAre("a 172.17.0.1", "b 172.17.0.1", "c 172.17.0.1");
+  EXPECT_THAT(ask(host_.inside(), "127.0.0.1", 3), all);
+  EXPECT_THAT(ask(host_.inside(), "::1", 3), all);
+  std::vector<std::string> own;
+  const auto path = network_->endpoints()[0].netns_path;
+  for (int i = 0; i < 3; ++i) own.push_back(Client::tcp(path, kHostAddress, 8080).ask());
+  EXPECT_THAT(own, all);  // Its own turn comes by hairpin.
+}
+
+TEST_F(ServiceTest, ARemovedBackendGetsNothingNewAndFinishesWhatIsOpen) {
+  std::map<std::string, Client> open;
+  for (int i = 0; i < 3; ++i) {
+    auto client = Client::tcp(host_.outside(), kHostAddress, 8080);
+    const auto name = client.ask().substr(0, 1);
+    open.emplace(name, std::move(client));
+  }
+  ASSERT_EQ(open.size(), 3u);
+  serve({{Tcp, 8080, {backends_[0], backends_[1]}}});
+  for (const auto& answer : ask(host_.outside(), kHostAddress, 8)) {
+    EXPECT_THAT(answer, ::testing::Not(HasSubstr("c")));
+  }
+  EXPECT_EQ(open.at("c").ask(), "c 192.0.2.2");
+  ASSERT_TRUE(control_->run(network_->end_flows("c")));
+  EXPECT_EQ(open.at("c").ask(), "");  // Reset.
+  EXPECT_EQ(open.at("a").ask(), "a 192.0.2.2");
+}
+
+TEST_F(ServiceTest, DatagramsLeaveARemovedBackendAtOnce) {
+  auto client = Client::udp(host_.outside(), kHostAddress, 8080);
+  const auto first = client.ask();
+  EXPECT_EQ(client.ask(), first);  // A flow stays with its backend.
+  const size_t at = size_t(first[0] - 'a');
+  auto rest = backends_;
+  rest.erase(rest.begin() + long(at));
+  serve({{Udp, 8080, rest}});
+  EXPECT_NE(client.ask(), first);
+}
+
+TEST_F(ServiceTest, WithoutBackendsThePortRefuses) {
+  serve({{Tcp, 8080, {}}});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).error(), ECONNREFUSED);
+  EXPECT_EQ(Client::tcp(host_.inside(), "127.0.0.1", 8080).error(), ECONNREFUSED);
+  serve({{Tcp, 8080, backends_}});
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+  serve({});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).error(), ECONNREFUSED);
+}
+
+TEST_F(ServiceTest, ChangesSomePortsAndLeavesTheOthers) {
+  ASSERT_TRUE(control_->run(network_->change_ports({{Tcp, 9090, backends_}}, {})));
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 9090).ask(), "");
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+  ASSERT_TRUE(control_->run(network_->change_ports({}, {{Tcp, 8080, {}}})));
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).error(), ECONNREFUSED);
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 9090).ask(), "");
+}
+
+TEST_F(ServiceTest, ATableThatSomebodyFlushedIsMadeAnewByTheNextChange) {
+  auto table = NftTable::open("shoal_node");
+  ASSERT_TRUE(table->remove());
+  serve({{Tcp, 8080, {backends_[0]}}, {Tcp, 9090, {backends_[1]}}});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "a 192.0.2.2");
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 9090).ask(), "b 192.0.2.2");
+}
+
+TEST_F(ServiceTest, ARestartedDaemonFindsEverythingAndNoConnectionNotices) {
+  const auto web = connect("web", {{Tcp, {}, 8081, 80}});
+  const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+  auto published = Client::tcp(host_.outside(), kHostAddress, 8081);
+  auto service = Client::tcp(host_.outside(), kHostAddress, 8080);
+  const auto served_by = service.ask();
+  EXPECT_EQ(published.ask(), "web 192.0.2.2");
+  const auto before = network_->endpoints();
+
+  end();
+  EXPECT_EQ(published.ask(), "web 192.0.2.2");
+  begin(before);
+
+  EXPECT_EQ(network_->endpoints(), before);
+  EXPECT_EQ(published.ask(), "web 192.0.2.2");
+  EXPECT_EQ(service.ask(), served_by);
+  // Services go on by the old rules until the new daemon knows them.
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+  serve({{Tcp, 8080, {backends_[1]}}});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "b 192.0.2.2");
+  EXPECT_EQ(service.ask(), served_by);
+  EXPECT_EQ(connect("next").address->address, IpAddress::v4(172, 17, 0, 6));
+  disconnect("web");
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
+}
+
+TEST_F(NodeNetworkTest, ARestartRemovesWhatBelongsToNobody) {
+  connect("web", {{Tcp, {}, 8081, 80}});
+  auto keep = connect("keep");
+  auto lost = keep;
+  lost.container_id = "lost";
+  end();
+  begin({keep, lost});
+  EXPECT_EQ(network_->endpoints(), std::vector{keep});
+  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0", "shoal0", "shvkeep"));
+  EXPECT_EQ(list_held(host_.folder() + "/netns"), std::vector<std::string>{"keep"});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
+}
+
+TEST_F(NodeNetworkTest, TakesAnotherNetworkWhenTheHostUsesTheFirst) {
+  ASSERT_TRUE(control_->run(network_->remove_all()));
+  end();
+  auto route = NetlinkSocket::open(NETLINK_ROUTE);
+  const network::LinkPlan used{.address = *network::Subnet::parse("172.17.5.1/24")};
+  ASSERT_TRUE(add_bridge(*route, "used", used));
+  begin();
+  EXPECT_EQ(network_->subnet().str(), "172.18.0.1/16");
+}
+
+TEST_F(ServiceTest, RemoveAllLeavesNothing) {
+  connect("web", {{Tcp, {}, 8081, 80}, {Udp, {}, 0, 53}});
+  ASSERT_TRUE(control_->run(network_->remove_all()));
+  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0"));
+  EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/netns"));
+  auto table = NftTable::open("shoal_node");
+  EXPECT_EQ(*table->read(), network::Ruleset{});
+  const os::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = SocketAddress::of(IpAddress{}, 8081);
+  EXPECT_EQ(::bind(fd.get(), address.get(), address.size()), 0);
+}
+
+TEST_F(NodeNetworkTest, TwoHundredContainersComeAndGo) {
+  constexpr int kCount = 200;
+  for (int i = 0; i < kCount; ++i) {
+    connect(fmt::format("c{}", i), {{Tcp, {}, uint16_t(20000 + i), 80}});
+  }
+  const auto last = network_->endpoints().back();
+  const Server server(last.netns_path, Server::Kind::Tcp, 80, "last");
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, last.ports[0].host_port).ask(),
+            "last 192.0.2.2");
+  for (int i = 0; i < kCount; ++i) disconnect(fmt::format("c{}", i));
+  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0", "shoal0"));
+  auto table = NftTable::open("shoal_node");
+  EXPECT_TRUE(table->read()->elements.at("ports").empty());
+  // Freed addresses are used last.
+  EXPECT_EQ(connect("next").address->address, IpAddress::v4(172, 17, 0, 202));
 }
 
 }  // namespace

@@ -70,6 +70,12 @@ void connect_hosts(const os::Fd& inside, const os::Fd& outside) {
   });
   set_up_in(inside, kHostAddress);
   set_up_in(outside, kOutsideAddress);
+  for (const auto* space : {&inside, &outside}) {
+    in_namespace(*space, [] {  // Asking makes the kernel see at once that the pair is up.
+      auto route = NetlinkSocket::open(NETLINK_ROUTE);
+      CHECK(find_link(*route, "eth0"));
+    });
+  }
 }
 
 }  // namespace
