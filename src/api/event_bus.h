@@ -40,6 +40,7 @@ class EventBus {
     // was too slow.
     os::Co<std::shared_ptr<const Event>> next(os::StopToken stop);
     bool too_slow() const { return too_slow_; }
+    size_t queued_count() const { return queue_.size(); }
 
    private:
     friend class EventBus;

@@ -61,6 +61,16 @@ void encode_description(JsonWriter& json, const model::NodeDescription& descript
 
 }  // namespace
 
+std::string_view word(NodeState state) {
+  return word_of(kStates, state);
+}
+std::string_view word(NodeRole role) {
+  return word_of(kRoles, role);
+}
+std::string_view word(Availability availability) {
+  return word_of(kAvailabilities, availability);
+}
+
 void encode_tls(JsonWriter& json, const model::TlsInfo& tls) {
   json.begin_object();
   json.optional_field("TrustRoot", tls.trust_root);

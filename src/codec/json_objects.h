@@ -64,6 +64,12 @@ Result<model::ClusterSpec> decode_cluster_spec(JsonReader& spec, model::ClusterS
 void encode_cluster(JsonWriter& json, const model::Cluster& cluster, Duration heartbeat,
                     bool with_tokens);
 
+// --- Docker's words, for events ---
+std::string_view word(model::NodeState state);
+std::string_view word(model::NodeRole role);
+std::string_view word(model::Availability availability);
+std::string_view word(model::UpdateState state);  // empty for Unknown
+
 // --- parts that several objects have ---
 
 void encode_meta(JsonWriter& json, const model::Meta& meta);

@@ -201,6 +201,10 @@ void strip_for_version(ServiceSpec& spec, model::TaskSpec& task, int api_minor) 
 
 }  // namespace
 
+std::string_view word(UpdateState state) {
+  return word_of(kUpdateStates, state);
+}
+
 void encode_meta(JsonWriter& json, const model::Meta& meta) {
   json.key("Version").begin_object().field("Index", meta.version).end_object();
   json.field("CreatedAt", meta.created_at);
