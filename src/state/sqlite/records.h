@@ -3,7 +3,7 @@
 //
 // Rows are numbered in the order of their creation, and the number of each object is kept in
 // memory: tasks made together then lie together on disk, and a change of many writes few pages.
-// (Keyed by their random ids every task is on another page: four times as much is written.)
+// (Keyed by their random ids every task is on another page, and ten times as much is written.)
 //
 // Remembers too which shared specs are stored and how many stored tasks need each, so that one is
 // written with its first task and removed with its last. Used by one thread at a time: load() of
