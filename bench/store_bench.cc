@@ -1,75 +1,30 @@
 // bench-store [FOLDER]: what the store costs. FOLDER (default: the current one) is where the
 // durable figures are measured; the time of a bare fsync there is printed beside them.
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <filesystem>
-#include <fstream>
-#include <mutex>
 
-#include "state/sqlite/engine.h"
-#include "store/memory_engine.h"
-#include "store/store.h"
+#include "support.h"
 
 namespace shoal {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using bench::Clock;
+using bench::figure;
+using bench::Inbox;
+using bench::Memory;
+using bench::must;
+using bench::seconds_since;
 using store::Store;
 using store::WriteTx;
 
 constexpr size_t kTaskCount = 100'000;
 constexpr size_t kNodeCount = 10'000;
 constexpr double kSeconds = 3;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-template <class... Args>
-void figure(fmt::format_string<Args...> text, Args&&... args) {
-  fmt::print("{}\n", fmt::format(text, std::forward<Args>(args)...));
-  std::fflush(stdout);
-}
-
-// The control thread's loop, for functions posted by the engine's writer.
-class Inbox {
- public:
-  state::SqliteEngine::Post post() {
-    return [this](std::move_only_function<void()> function) {
-      const std::lock_guard lock(mutex_);
-      functions_.push_back(std::move(function));
-      changed_.notify_one();
-    };
-  }
-  // Waits for functions and runs all that are there.
-  void run_some() {
-    std::deque<std::move_only_function<void()>> functions;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return !functions_.empty(); });
-      functions.swap(functions_);
-    }
-    for (auto& function : functions) function();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::move_only_function<void()>> functions_;
-};
-
-template <class T>
-T must(Result<T> result) {
-  CHECK(result, "{}", result ? "" : result.error().message);
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 // Appends 4 KB and syncs, again and again.
 void raw_fsync(const std::string& folder) {
@@ -137,34 +92,6 @@ class DurableWriters {
   Clock::time_point start_;
 };
 
-struct Memory {
-  size_t heap_bytes = ::mallinfo2().uordblks + ::mallinfo2().hblkhd;
-  size_t resident_bytes = [] {
-    size_t total = 0, resident = 0;
-    std::ifstream("/proc/self/statm") >> total >> resident;
-    return resident * size_t(::sysconf(_SC_PAGESIZE));
-  }();
-};
-
-// A service as in P8: 6 variables, 2 networks, a published port.
-model::Service realistic_service(Rng& rng) {
-  model::Service service;
-  service.id = model::ServiceId::random(rng);
-  service.spec.annotations = {.name = "web", .labels = {{"team", "a"}}};
-  auto spec = std::make_shared<model::TaskSpec>();
-  spec->container.image = "registry.example/web:2@sha256:" + std::string(64, 'a');
-  for (int i = 0; i < 6; ++i) spec->container.env.push_back(fmt::format("VARIABLE_{}=value", i));
-  for (int i = 0; i < 2; ++i) spec->networks.push_back({.target = fmt::format("net{}", i)});
-  service.spec.task = spec;
-  service.spec.mode = model::ReplicatedMode{kTaskCount};
-  service.spec.endpoint = model::EndpointSpec{.ports = {{.target_port = 80}}};
-  auto endpoint = std::make_shared<model::Endpoint>();
-  endpoint->spec = *service.spec.endpoint;
-  endpoint->ports = endpoint->spec.ports;
-  service.endpoint = endpoint;
-  return service;
-}
-
 model::Task realistic_task(const model::Service& service,
                            const model::Ref<model::Annotations>& annotations, uint64_t slot,
                            Rng& rng) {
@@ -190,7 +117,7 @@ model::Task realistic_task(const model::Service& service,
 // Creates the service, the nodes and all tasks, a thousand a transaction. Returns the seconds.
 template <class Settle>
 double fill(Store& store, Rng& rng, std::vector<model::TaskId>& ids, Settle settle) {
-  const model::Service service = realistic_service(rng);
+  const model::Service service = bench::realistic_service(rng, kTaskCount);
   const auto annotations = std::make_shared<const model::Annotations>(service.spec.annotations);
   must(store.update(Time{1}, [&](WriteTx& tx) { return tx.create(service); }));
   const auto start = Clock::now();
