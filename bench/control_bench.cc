@@ -2,6 +2,8 @@
 // no node, from its creation to the last task that says why it is pending, by the tasks' own
 // timestamps; every change durable in FOLDER (default: the current one). And what it costs: memory
 // a task, and the longest that the control thread was busy in one piece.
+#include <time.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -21,6 +23,13 @@ constexpr size_t kReplicas = 10'000;
 Time now() {
   return Time{
       std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+// Of this thread: on a busy machine the wall clock would count the work of others.
+double cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return double(time.tv_sec) + double(time.tv_nsec) * 1e-9;
 }
 
 // One leader on its own thread, as the daemon runs it.
@@ -70,8 +79,10 @@ class Leader {
            kReplicas, seconds, kReplicas / seconds);
     figure("P8: {} resident bytes a task (target 3072)",
            (after.resident_bytes - before.resident_bytes) / kReplicas);
-    figure("longest plan with its commit {:.1f} ms, longest callback {:.1f} ms (law: 2 ms)",
-           longest_step_ * 1e3, longest_callback_ * 1e3);
+    figure(
+        "control thread: longest plan with its commit {:.1f} ms, longest callback {:.1f} ms of CPU "
+        "(law: 2 ms)",
+        longest_step_ * 1e3, longest_callback_ * 1e3);
   }
 
  private:
@@ -87,9 +98,9 @@ class Leader {
     while (!done()) {
       bool more = true;
       while (more) {
-        const auto start = Clock::now();
+        const double start = cpu_seconds();
         more = control_->step(now());
-        longest_step_ = std::max(longest_step_, bench::seconds_since(start));
+        longest_step_ = std::max(longest_step_, cpu_seconds() - start);
         run_callbacks(Clock::now());
       }
       if (done()) return;
@@ -101,9 +112,9 @@ class Leader {
   void run_callbacks(Clock::time_point deadline) {
     inbox_.wait(deadline);
     while (true) {
-      const auto start = Clock::now();
+      const double start = cpu_seconds();
       if (!inbox_.run_one()) return;
-      longest_callback_ = std::max(longest_callback_, bench::seconds_since(start));
+      longest_callback_ = std::max(longest_callback_, cpu_seconds() - start);
     }
   }
 
