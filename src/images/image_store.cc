@@ -18,6 +18,11 @@ namespace {
 // How much of a body is gathered before it is written.
 constexpr size_t kSpoolChunkBytes = size_t{1} << 20;
 
+// Debian's skopeo refuses to work without a policy, and not every machine has one. What it says
+// where the operator says nothing is what Docker does.
+constexpr const char* kSystemPolicy = "/etc/containers/policy.json";
+constexpr const char* kAcceptAnything = R"({"default":[{"type":"insecureAcceptAnything"}]})";
+
 LayerRef find_ref(const std::vector<LayerRef>& refs, const std::string& diff_id) {
   const auto at = std::find_if(refs.begin(), refs.end(),
                                [&](const auto& ref) { return ref->diff_id == diff_id; });
@@ -164,6 +169,12 @@ Result<void> ImageStore::Impl::restore_images(std::vector<LayerRef>& found) {
   return {};
 }
 
+Result<void> ImageStore::Impl::set_policy() {
+  if (::access(kSystemPolicy, F_OK) == 0) return {};
+  policy_file = options.data_root + "/policy.json";
+  return os::write_file(policy_file, kAcceptAnything);
+}
+
 ImageStore::ImageStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ImageStore::~ImageStore() = default;
 
@@ -177,6 +188,7 @@ Result<std::unique_ptr<ImageStore>> ImageStore::open(os::Loop& loop, Log& log,
   RETURN_IF_ERROR(os::make_folders(root));
   ASSIGN_OR_RETURN(impl->scratch, Scratch::open(loop, root));
   ASSIGN_OR_RETURN(impl->layers, LayerStore::open(loop, *impl->scratch, root, found));
+  RETURN_IF_ERROR(impl->set_policy());
   RETURN_IF_ERROR(impl->restore_images(found));
   RETURN_IF_ERROR(impl->restore_rootfs(found));
   return std::unique_ptr<ImageStore>(new ImageStore(std::move(impl)));

@@ -42,6 +42,8 @@ struct StoreOptions {
   // Registries ("host:port") spoken to without TLS verification. 127.0.0.0/8 and localhost are
   // always.
   std::vector<std::string> insecure_registries;
+  // How long a registry may take for a document, or send nothing of a layer.
+  Duration registry_answer_max = 30s;
 };
 
 // Who asks a registry. `registry_auth` is the X-Registry-Auth header as it came (base64url JSON).

@@ -12,6 +12,8 @@
 #include "images/image_store.h"
 #include "images/keyed_lock.h"
 #include "images/layer_store.h"
+#include "images/pull_plan.h"
+#include "images/registry.h"
 #include "images/rootfs.h"
 #include "images/scratch.h"
 
@@ -32,7 +34,9 @@ struct ImageStore::Impl {
   std::map<std::string, std::vector<LayerRef>> rootfs_layers;  // by container id
   // Declared after the refs and so gone before them: refs that go with the store delete nothing.
   std::unique_ptr<LayerStore> layers;
-  KeyedLock rootfs_locks;  // by container id
+  KeyedLock pulls;          // by reference
+  std::string policy_file;  // empty: the system has one
+  KeyedLock rootfs_locks;   // by container id
 
   // Writes of the catalog: `changes` counts what happened in memory, `saved` what is on disk.
   uint64_t changes = 0;
@@ -56,6 +60,13 @@ struct ImageStore::Impl {
   os::Co<> delete_config(std::string id);
   // Writes a body to a file in scratch/.
   os::Co<Result<Scratch::Path>> spool(ByteSource body, os::StopToken stop);
+
+  // Fetches and unpacks what is not here yet, and makes the image.
+  os::Co<Result<ImagePtr>> bring_in(Registry& registry, PullPlan& plan, ProgressSink sink,
+                                    os::StopToken stop);
+  RegistryOptions registry_options() const;
+  // Finds out which signature policy skopeo will use, writing one of our own if there is none.
+  Result<void> set_policy();
 
   Result<void> restore_images(std::vector<LayerRef>& found);
   Result<void> restore_rootfs(std::vector<LayerRef>& found);

@@ -79,7 +79,11 @@ Result<Unpacked> unpack_and_check(const std::string& scratch, const std::string&
 
 // Makes the layer visible in one step. What is in it is made durable with the image that needs it:
 // a layer without an image is deleted at the next start anyway.
-Result<bool> publish(const Folders& folders, const std::string& scratch, const StoredLayer& layer) {
+Result<bool> publish(const Folders& folders, const std::string& scratch,
+                     const std::string& tar_path, const StoredLayer& layer) {
+  if (::rename(tar_path.c_str(), (scratch + "/blob").c_str()) != 0) {
+    return os::system_error("rename", tar_path, errno);
+  }
   {
     std::ofstream meta(scratch + "/meta");
     meta << layer.link << ' ' << layer.size_bytes;
@@ -192,7 +196,7 @@ os::Co<Result<LayerRef>> LayerStore::add(std::string diff_id, std::string tar_pa
     if (LayerRef here = state->find(unpacked.digest)) co_return here;
   }
   StoredLayer layer{unpacked.digest, link_name(state->next_link++), unpacked.size_bytes};
-  auto job = [state, scratch, &layer] { return publish(state->folders, *scratch, layer); };
+  auto job = [&] { return publish(state->folders, *scratch, tar_path, layer); };
   Result<bool> published = co_await state->loop.offload(std::move(job));
   if (!published) co_return std::unexpected(published.error());
   co_return state->keep(std::move(layer));
@@ -202,8 +206,8 @@ const std::string& LayerStore::links_folder() const {
   return state_->folders.links;
 }
 
-std::string LayerStore::diff_path(const std::string& diff_id) const {
-  return state_->folders.layer(diff_id) + "/diff";
+std::string LayerStore::blob_path(const std::string& diff_id) const {
+  return state_->folders.layer(diff_id) + "/blob";
 }
 
 uint64_t LayerStore::size_bytes() const {

@@ -1,6 +1,8 @@
 // LayerStore: the unpacked layers of a node, each once, counted by those who stand on it.
 //
 //   layers/<hex of diff id>/diff   what overlayfs mounts as a lower folder
+//   layers/<hex of diff id>/blob   the tar as it came, often compressed: for save and push, which
+//                                  must give the same bytes again
 //   layers/<hex of diff id>/meta   "LINK SIZE": the short name in l/, and the bytes of its files
 //   l/<LINK>                       -> ../layers/<hex>/diff, so that many fit in one mount call
 //
@@ -44,12 +46,13 @@ class LayerStore {
 
   // Null when it is not here (or not whole yet).
   LayerRef find(const std::string& diff_id) const;
-  // The layer unpacked from `tar_path`, or the one that is already here. An empty diff_id: whatever
-  // the tar holds (import). InvalidArgument when the content does not match.
+  // The layer unpacked from `tar_path`, or the one that is already here. The file, which must be in
+  // scratch/, is taken over. An empty diff_id: whatever the tar holds (import). InvalidArgument
+  // when the content does not match.
   os::Co<Result<LayerRef>> add(std::string diff_id, std::string tar_path, os::StopToken stop);
 
   const std::string& links_folder() const;
-  std::string diff_path(const std::string& diff_id) const;
+  std::string blob_path(const std::string& diff_id) const;
   uint64_t size_bytes() const;
 
  private:
