@@ -125,7 +125,8 @@ class RegistryPull : public ::testing::Test {
     }
     const std::string config = fmt::format(
         R"({{"architecture":"amd64","os":"linux","created":"2026-01-02T03:04:05Z",)"
-        R"("config":{{"Cmd":["run"],"Env":["A=1"]}},"rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
+        R"("config":{{"Cmd":["run"],"Env":["A=1"]}},)"
+        R"("rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
         diff_ids);
     const std::string manifest = fmt::format(
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":)"
