@@ -74,12 +74,12 @@ store::Plan Reaper::plan(const store::Tables& tables, Time now) {
     for (const auto& [id, task] : tables.tasks().all()) mark(*task);
     limit_changed_ = false;
   }
-  while (!leaving_.empty() && plan.size() < kChunkMax) {
+  while (!leaving_.empty() && plan.size() < store::kPlanChangesMax) {
     const auto task = tables.tasks().get(*leaving_.begin());
     leaving_.erase(leaving_.begin());
     if (task && is_deletable(*task)) plan.remove_tasks.push_back(task->id);
   }
-  while (!slots_.empty() && plan.size() < kChunkMax) {
+  while (!slots_.empty() && plan.size() < store::kPlanChangesMax) {
     plan_history(tables, *slots_.begin(), plan);
     slots_.erase(slots_.begin());
   }

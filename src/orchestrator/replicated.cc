@@ -119,7 +119,7 @@ void ReplicatedLoop::on_batch(const store::Batch& batch) {
 
 store::Plan ReplicatedLoop::plan(const store::Tables& tables, Time now) {
   store::Plan plan;
-  while (!dirty_.empty() && plan.size() < kChunkMax) {
+  while (!dirty_.empty() && plan.size() < store::kPlanChangesMax) {
     const ServiceId id = *dirty_.begin();
     if (!work_off(tables, id, now, plan)) break;
     work_.erase(id);
@@ -158,11 +158,11 @@ bool ReplicatedLoop::work_off(const store::Tables& tables, const ServiceId& id, 
   }
   Work& work = at->second;
   for (; work.done < work.changes.create.size(); ++work.done) {
-    if (plan.size() >= kChunkMax) return false;
+    if (plan.size() >= store::kPlanChangesMax) return false;
     create_in_slot(tables, *service, work.changes.create[work.done], work, now, plan);
   }
   for (; work.done < work.changes.remove.size(); ++work.done) {
-    if (plan.size() >= kChunkMax) return false;
+    if (plan.size() >= store::kPlanChangesMax) return false;
     remove_slot(tables, id, work.changes.remove[work.done], plan);
   }
   return true;

@@ -165,10 +165,10 @@ TEST_F(Replicated, AnotherModeIsLeftAlone) {
 
 TEST_F(Replicated, LargeServicesAreWorkedOffInChunks) {
   drive(loop);
-  make_service("web", 2 * kChunkMax + 1);
+  make_service("web", 2 * store::kPlanChangesMax + 1);
   settle();
   EXPECT_EQ(plan_count, 3u);
-  EXPECT_THAT(tasks("web"), SizeIs(2 * kChunkMax + 1));
+  EXPECT_THAT(tasks("web"), SizeIs(2 * store::kPlanChangesMax + 1));
   remove_service("web");
   settle();
   EXPECT_EQ(plan_count, 6u);
@@ -176,9 +176,9 @@ TEST_F(Replicated, LargeServicesAreWorkedOffInChunks) {
 
 TEST_F(Replicated, ACountThatChangesHalfWayIsTakenUp) {
   drive(loop);
-  make_service("web", 3 * kChunkMax);
+  make_service("web", 3 * store::kPlanChangesMax);
   store::Plan first = loop.plan(read(), now());
-  EXPECT_THAT(first.create_tasks, SizeIs(kChunkMax));
+  EXPECT_THAT(first.create_tasks, SizeIs(store::kPlanChangesMax));
   apply(std::move(first));
   scale("web", 2);
   settle();

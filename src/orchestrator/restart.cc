@@ -71,7 +71,7 @@ store::Plan RestartLoop::plan(const store::Tables& tables, Time now) {
   take_lost_nodes(tables);
   while (const auto key = deadlines_.pop_due(now)) dirty_.insert(*key);
   store::Plan plan;
-  while (!dirty_.empty() && plan.size() < kChunkMax) {
+  while (!dirty_.empty() && plan.size() < store::kPlanChangesMax) {
     const SlotKey key = *dirty_.begin();
     dirty_.erase(dirty_.begin());
     plan_slot(tables, key, now, plan);

@@ -16,9 +16,6 @@
 
 namespace shoal::orchestrator {
 
-// Most changes of one plan here: about one millisecond of the control thread with its commit.
-inline constexpr size_t kChunkMax = 500;
-
 // next_deadline() of a loop that has something to do now.
 inline constexpr Time kAtOnce{0};
 

@@ -24,8 +24,9 @@
 
 namespace shoal::store {
 
-// Bounds one transaction; larger work comes in several plans.
-inline constexpr size_t kPlanChangesMax = 10'000;
+// Bounds one transaction to less than a millisecond of the control thread; larger work comes in
+// several plans, which the engine makes durable together.
+inline constexpr size_t kPlanChangesMax = 250;
 
 struct Plan {
   std::vector<model::Task> create_tasks;

@@ -72,11 +72,11 @@ TEST(Control, DecidesNothingBeforeTheServiceIsDurable) {
 TEST(Control, OneStepRunsOneLoop) {
   store::Swarm swarm;
   Rng rng(1);
-  swarm.service("web").replicas(2 * orchestrator::kChunkMax);
+  swarm.service("web").replicas(2 * store::kPlanChangesMax);
   Control control(swarm.store(), rng);
   EXPECT_TRUE(control.step(swarm.now()));
   EXPECT_EQ(control.counters().plans, 1u);
-  EXPECT_EQ(control.counters().changes, orchestrator::kChunkMax);
+  EXPECT_EQ(control.counters().changes, store::kPlanChangesMax);
 }
 
 TEST(Control, StopsWhenTheStoreFails) {
