@@ -138,12 +138,16 @@ os::Co<Result<Hijacked*>> Exchange::hijack(std::string content_type) {
   co_return static_cast<Hijacked*>(this);
 }
 
-os::Co<Result<std::string>> Exchange::read() {
+os::Co<Result<std::string>> Exchange::read(os::StopToken stop) {
+  const os::StopSource either;
+  const auto by_request = stop_.on_stop([either] { either.stop(); });
+  const auto by_caller = stop.on_stop([either] { either.stop(); });
+  const os::StopToken over = either.token();
   std::string& input = connection_.input();
   while (input.empty()) {
-    if (connection_.broken() || stop_.stopped()) co_return cancelled("the client is gone");
+    if (connection_.broken() || over.stopped()) co_return cancelled("the client is gone");
     if (connection_.input_ended()) co_return std::string();
-    if (!co_await connection_.wait_input(stop_)) co_return cancelled("the client is gone");
+    if (!co_await connection_.wait_input(over)) co_return cancelled("the client is gone");
   }
   std::string piece = input.substr(0, kPieceMax);
   connection_.input_used(piece.size());

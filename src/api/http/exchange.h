@@ -32,7 +32,7 @@ class Exchange final : public Body, public Responder, public Hijacked {
   os::Co<Result<Hijacked*>> hijack(std::string content_type) override;
   bool started() const override { return form_ != Form::None && form_ != Form::Reply; }
   // Hijacked
-  os::Co<Result<std::string>> read() override;
+  os::Co<Result<std::string>> read(os::StopToken stop) override;
   void close_write() override;
   bool input_ended() const override { return connection_.input_ended(); }
 

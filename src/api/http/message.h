@@ -84,8 +84,8 @@ class Hijacked {
   virtual ~Hijacked() = default;
 
   // 1 to kPieceMax bytes; empty when the client has closed its half, which need not end the other.
-  // Cancelled when the connection broke or `stop` of the request came.
-  virtual os::Co<Result<std::string>> read() = 0;
+  // Cancelled when the connection broke, or the request's `stop` or this one came.
+  virtual os::Co<Result<std::string>> read(os::StopToken stop = {}) = 0;
   // Returns when the kernel has taken everything; Cancelled when the client is gone.
   virtual os::Co<Result<void>> write(std::string bytes) = 0;
   // Closes our half: the client sees the end of the output and may still send.
