@@ -279,7 +279,7 @@ Result<int> parse_signal(std::string_view text) {
     const std::string_view rest = std::string_view(name).substr(strlen(prefix));
     int offset = 0;
     const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), offset);
-    if (rest.empty() || parsed.ptr != rest.data() + rest.size() || offset < 0 ||
+    if (parsed.ec != std::errc() || parsed.ptr != rest.data() + rest.size() || offset < 0 ||
         offset > SIGRTMAX - SIGRTMIN) {
       return unknown();
     }

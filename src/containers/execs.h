@@ -57,6 +57,8 @@ class Execs {
   Result<ExecRef> create(const std::string& container, ExecConfig config);
   // NotFound "No such exec instance: x".
   Result<ExecRef> find(const std::string& id) const;
+  // Conflict when it was started before or its container does not run.
+  Result<void> check_startable(const ExecProcess& exec) const;
   // Runs it; its streams are in process->attachment() unless `detached`. Conflict when it was
   // started before. A program that is not there is InvalidArgument, with exit code 126 or 127.
   os::Co<Result<ExecRef>> start(std::string id, bool detached);

@@ -1,0 +1,40 @@
+// Entry: a container with everything this room keeps about it beyond what others may see.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "containers/container.h"
+#include "containers/lock.h"
+#include "engine/container.h"
+#include "netdriver/node_network.h"
+#include "os/sync.h"
+
+namespace shoal::containers {
+
+// Whoever waits for the streams of the next run.
+using PendingAttachment = os::OneShot<Result<std::unique_ptr<engine::Attachment>>>;
+
+struct Entry : Container {
+  // Held by whatever changes the run: start, the end of a run, rename, remove. Not by kill, stop
+  // and waiting, which must get through while those are under way.
+  AsyncLock lock;
+  os::Signal changed;  // some field is different
+
+  // The process; set from its creation until everything of it is cleaned up.
+  std::shared_ptr<engine::Container> run;
+  std::optional<netdriver::Endpoint> connection;
+  os::StopSource giving_up;  // gives up the start that is under way
+  std::vector<PendingAttachment> attaching;
+
+  uint64_t ended_runs = 0;
+  ExitStatus last_exit;
+  bool stopped_by_user = false;  // no restart by policy until the next start by hand
+  bool removing = false;
+  bool removed = false;
+  Duration restart_pause{0};  // before the next restart by policy; 0: none was made yet
+};
+using EntryRef = std::shared_ptr<Entry>;
+
+}  // namespace shoal::containers

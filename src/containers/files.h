@@ -1,0 +1,31 @@
+// The files that a container gets from the node: /etc/hosts, /etc/hostname, /etc/resolv.conf.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "containers/container.h"
+#include "engine/description.h"
+#include "netdriver/node_network.h"
+
+namespace shoal::containers {
+
+// Everything the files are made from; a value, so that the pool can work on it.
+struct NodeFiles {
+  std::string folder;  // the container's own
+  std::string hostname;
+  std::string domainname;
+  std::vector<std::string> hosts;  // "address name …"
+  model::DnsConfig dns;
+  bool host_network = false;
+  std::vector<network::IpAddress> addresses;
+};
+
+// Writes them into the folder. Blocks.
+Result<void> write_node_files(const NodeFiles& files);
+
+// How the container sees the files of `folder` (its own, or that of the container whose network it
+// shares).
+std::vector<engine::ProvidedMount> node_file_mounts(const std::string& folder);
+
+}  // namespace shoal::containers

@@ -1,0 +1,50 @@
+// The inside of Containers, shared by the files that implement it.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "containers/containers.h"
+#include "containers/runner.h"
+#include "containers/table.h"
+
+namespace shoal::containers {
+
+struct Containers::Impl {
+  explicit Impl(Machine m);
+
+  // --- create.cc
+  os::Co<Result<Created>> create(model::ContainerConfig config);
+  // --- control.cc
+  os::Co<Result<bool>> start(EntryRef entry);
+  os::Co<Result<bool>> stop(EntryRef entry, std::optional<Duration> grace, std::string signal);
+  Result<void> kill(EntryRef entry, const std::string& signal);
+  os::Co<Result<void>> rename(EntryRef entry, std::string name);
+  os::Co<Result<void>> remove(EntryRef entry, RemoveOptions options);
+  // Held.
+  os::Co<Result<void>> remove_now(EntryRef entry, bool volumes);
+  // --- adoption.cc
+  os::Co<Result<void>> open();
+
+  void emit(const ContainerRef& container, std::string action, model::Labels more);
+  std::vector<std::string> users_of_volume(const std::string& name) const;
+  std::string folder_of(const std::string& id) const;
+
+  // create.cc
+  Result<void> resolve_references(model::ContainerConfig& config) const;
+  os::Co<Result<std::vector<MountPoint>>> resolve_mounts(std::vector<model::Mount> mounts);
+  // adoption.cc
+  os::Co<Result<std::vector<EntryRef>>> read_records();
+  os::Co<> adopt(EntryRef entry, bool engine_knows);
+  os::Co<> settle(EntryRef entry);
+  os::Co<> remove_strangers(std::vector<std::string> engine_ids);
+
+  Machine machine;
+  Table table;
+  std::vector<std::function<void(const Event&)>> handlers;
+  Volumes volumes;
+  Execs execs;
+  Runner runner;
+};
+
+}  // namespace shoal::containers

@@ -1,0 +1,23 @@
+// What is kept of a container on disk: DATA_ROOT/containers/ID/container.json, one small file.
+//
+// The file is replaced as one step; it is synced only when that is asked for. A reader finds an old
+// one, a new one or, after a power cut, a damaged one (which read_record refuses), never a mix.
+// Everything here blocks: pool, or before the loop runs.
+#pragma once
+
+#include <string>
+
+#include "containers/entry.h"
+
+namespace shoal::containers {
+
+// What survives a restart of the daemon: all of Container, who is connected where, and whether the
+// user stopped it. Decides nothing about what runs now: the engine knows that.
+std::string record_text(const Entry& entry);
+Result<EntryRef> parse_record(std::string_view text);
+
+// entry.folder must exist.
+Result<void> write_record(const std::string& folder, std::string_view text, bool synced);
+Result<EntryRef> read_record(const std::string& folder);
+
+}  // namespace shoal::containers
