@@ -1,5 +1,6 @@
 #include "sim/slot_checker.h"
 
+#include "orchestrator/constraint_enforcer.h"
 #include "orchestrator/restart_rules.h"
 
 namespace shoal::sim {
@@ -75,8 +76,11 @@ void SlotChecker::check_slot(const Task& changed) {
 // What the task's siblings were just before.
 void SlotChecker::check_release(const Task& task) {
   for (const auto& other : durable_.tasks().by_slot(task.service_id, task.slot)) {
-    if (other->id == task.id || orchestrator::has_ended(*other)) continue;
-    overlap_[task.id].insert(other->id);
+    if (other->id == task.id) continue;
+    // The end of a task that was taken off its node is a decision, its container ends later.
+    const bool taken_off = other->status.error == orchestrator::kNoLongerMeets;
+    if (taken_off || !orchestrator::has_ended(*other)) overlap_[task.id].insert(other->id);
+    if (orchestrator::has_ended(*other)) continue;
     const bool waited = loop_.now() >= task.meta.created_at + orchestrator::kOldTaskTimeout;
     if (!may_run_unseen(*other) && !waited) {
       trace_.breach("{} was let go while {} of its slot may run on {}, which is up", task.id,

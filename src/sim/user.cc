@@ -53,6 +53,7 @@ void User::create_service() {
   model::TaskSpec task;
   task.container.image = "busybox";
   if (rng_.chance(0.8)) task.restart = some_policy(rng_);
+  if (rng_.chance(0.3)) task.placement = model::Placement{.constraints = {"node.labels.zone != b"}};
   service.spec.task = std::make_shared<const model::TaskSpec>(std::move(task));
   service.spec_version = 1;
   trace_.note("user creates {}", service.name());
@@ -82,8 +83,13 @@ void User::change_node() {
       model::Availability::Drain};
   const auto& all = manager_.read().nodes().all();
   model::Node node = *std::next(all.begin(), int64_t(rng_.below(all.size())))->second;
-  node.spec.availability = kChoices[rng_.below(std::size(kChoices))];
-  trace_.note("user makes {} {}", node.id, int(node.spec.availability));
+  if (rng_.chance(0.3)) {
+    node.spec.annotations.labels["zone"] = rng_.chance(0.5) ? "a" : "b";
+    trace_.note("user moves {} to zone {}", node.id, node.spec.annotations.labels["zone"]);
+  } else {
+    node.spec.availability = kChoices[rng_.below(std::size(kChoices))];
+    trace_.note("user makes {} {}", node.id, int(node.spec.availability));
+  }
   (void)manager_.write([&](store::WriteTx& tx) { return tx.update(std::move(node)); });
 }
 
@@ -93,6 +99,7 @@ void User::activate_nodes() {
     for (const auto& [id, stored] : nodes) {
       model::Node node = *stored;
       node.spec.availability = model::Availability::Active;
+      node.spec.annotations.labels.clear();
       RETURN_IF_ERROR(tx.update(std::move(node)));
     }
     return {};

@@ -1,5 +1,5 @@
-// Somebody who keeps changing things: creates, scales and removes services, drains, pauses and
-// activates nodes. What the manager refuses because it is down is not tried again.
+// Somebody who keeps changing things: creates, scales and removes services, drains, pauses,
+// activates and relabels nodes. What the manager refuses because it is down is not tried again.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,7 @@ class User {
   void scale_service();
   void remove_service();
   void change_node();
-  // Every node active again.
+  // Every node active again, and without labels.
   void activate_nodes();
 
  private:

@@ -11,6 +11,7 @@ Control::Control(store::Store& store, Rng& rng)
   add_loop(drive("allocator", allocator_));
   add_loop(drive("scheduler", scheduler_));
   add_loop(drive("dispatcher", dispatcher_));
+  add_loop(drive("constraints", constraints_));
   add_loop(drive("reaper", reaper_));
   watch_ = store_.watch([this](const store::Batch& batch) { on_batch(batch); });
 }

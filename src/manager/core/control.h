@@ -23,6 +23,7 @@
 #include "allocator/allocator.h"
 #include "dispatcher/dispatcher.h"
 #include "manager/core/control_loop.h"
+#include "orchestrator/constraint_enforcer.h"
 #include "orchestrator/reaper.h"
 #include "orchestrator/replicated.h"
 #include "orchestrator/restart.h"
@@ -86,6 +87,7 @@ class Control {
   allocator::Allocator allocator_;
   scheduler::Scheduler scheduler_;
   dispatcher::Dispatcher dispatcher_;
+  orchestrator::ConstraintEnforcer constraints_;
   orchestrator::Reaper reaper_;
   std::vector<Entry> loops_;  // in the order of a task's life
   size_t turn_ = 0;           // the loop that is asked first
