@@ -500,6 +500,10 @@ const std::string& NodeNetwork::bridge() const {
   return impl_->options.bridge;
 }
 
+int NodeNetwork::mtu() const {
+  return impl_->options.mtu;
+}
+
 os::Co<Result<void>> NodeNetwork::remove_all() {
   return impl_->remove_all();
 }

@@ -117,6 +117,7 @@ class NodeNetwork final : public Ingress {
   // After start(): the bridge's network, with the gateway's address.
   const network::Subnet& subnet() const;
   const std::string& bridge() const;
+  int mtu() const;
 
   // Disconnects everything and removes bridge, table and files. Nothing may be called afterwards.
   os::Co<Result<void>> remove_all();
