@@ -67,9 +67,10 @@ Result<void> check_request(const EndpointRequest& request) {
   return {};
 }
 
-// Derived from the container's id, so that the next daemon finds it.
-std::string veth_name(const std::string& container_id) {
-  return (kVethPrefix + container_id).substr(0, kLinkNameMax);
+// Derived from the endpoint, so that the next daemon finds it; not from the container, which may be
+// connected again while its last link is still being removed.
+std::string veth_name(const Endpoint& endpoint) {
+  return (kVethPrefix + endpoint.endpoint_id).substr(0, kLinkNameMax);
 }
 
 std::string random_hex(Rng& rng) {
@@ -115,6 +116,7 @@ struct NodeNetwork::Impl {
   os::Co<Result<void>> sweep(std::vector<std::string> links);
   os::Co<Result<void>> attach(const Endpoint& endpoint);
   os::Co<Result<void>> detach(const Endpoint& endpoint);
+  void remove_behind(std::weak_ptr<bool> here, const std::string& link, const IpAddress& ip);
   os::Co<Result<Endpoint>> connect(EndpointRequest request);
   os::Co<Result<void>> disconnect(std::string container_id);
   os::Co<Result<void>> change_rules(std::vector<RuleChange> changes);
@@ -126,6 +128,7 @@ struct NodeNetwork::Impl {
   Log& log;
   Rng& rng;
   const NodeNetworkOptions options;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // For what comes back by itself.
   BridgeConfig bridge;
   std::map<std::string, network::PortMap> maps;  // the frame's
   std::optional<network::AddressPool> pool;
@@ -147,8 +150,8 @@ struct NodeNetwork::Impl {
 
 Plan NodeNetwork::Impl::part_of(const Endpoint& endpoint) const {
   if (endpoint.mode != NetworkMode::Bridge) return {};
-  return network::plan_endpoint(bridge, {veth_name(endpoint.container_id),
-                                         endpoint.address->address, endpoint.mac, endpoint.ports});
+  return network::plan_endpoint(
+      bridge, {veth_name(endpoint), endpoint.address->address, endpoint.mac, endpoint.ports});
 }
 
 Plan NodeNetwork::Impl::whole_plan() const {
@@ -192,13 +195,13 @@ std::vector<std::string> NodeNetwork::Impl::adopt(std::vector<Endpoint> running,
   std::set<std::string> orphans(found.veths.begin(), found.veths.end());
   for (auto& endpoint : running) {
     const bool on_bridge = endpoint.mode == NetworkMode::Bridge;
-    const bool linked = !on_bridge || orphans.contains(veth_name(endpoint.container_id));
+    const bool linked = !on_bridge || orphans.contains(veth_name(endpoint));
     if (!linked || !holds_namespace(endpoint.netns_path) ||
         (on_bridge && !pool->take(endpoint.address->address))) {
       log.warn("network of a container is gone", {{"container", endpoint.container_id}});
       continue;
     }
-    orphans.erase(veth_name(endpoint.container_id));
+    orphans.erase(veth_name(endpoint));
     Held held;
     auto ports = hold_ports(endpoint, endpoint.ports);
     if (ports) {
@@ -320,23 +323,44 @@ os::Co<Result<void>> NodeNetwork::Impl::attach(const Endpoint& endpoint) {
   };
   CO_RETURN_IF_ERROR(co_await driver.run(make));
   auto published = co_await change_rules(std::move(changes.rules));
-  if (!published) (void)co_await detach(endpoint);
+  if (!published) {
+    auto undo = [&]() -> Result<void> {
+      RETURN_IF_ERROR(release_namespace(endpoint.netns_path));
+      return endpoint.mode == NetworkMode::Bridge ? remove_link(*removal, veth_name(endpoint))
+                                                  : Result<void>{};
+    };
+    (void)co_await sweeper.run(undo);  // The first error counts.
+  }
   co_return published;
 }
 
+// Nobody waits for the link: its removal takes the kernel tens of milliseconds.
 os::Co<Result<void>> NodeNetwork::Impl::detach(const Endpoint& endpoint) {
-  auto remove = [&]() -> Result<void> {
-    auto released = release_namespace(endpoint.netns_path);
-    if (endpoint.mode != NetworkMode::Bridge) return released;
-    // The namespace may have died before, and the link with it.
-    auto gone = remove_link(*removal, veth_name(endpoint.container_id));
-    if (!gone && gone.error().code != ErrorCode::NotFound) return gone;
-    const auto ip = endpoint.address->address;
-    RETURN_IF_ERROR(flows->end({.server = ip}));
-    RETURN_IF_ERROR(flows->end({.client = ip}));
-    return released;
-  };
-  co_return co_await sweeper.run(remove);
+  auto release = [&] { return release_namespace(endpoint.netns_path); };
+  auto released = co_await sweeper.run(release);
+  if (endpoint.mode == NetworkMode::Bridge) {
+    sweeper.post([this, here = std::weak_ptr(alive), link = veth_name(endpoint),
+                  ip = endpoint.address->address] { remove_behind(here, link, ip); });
+  }
+  co_return released;
+}
+
+// On the sweeper. The address is free only when nothing leads to it any more.
+void NodeNetwork::Impl::remove_behind(std::weak_ptr<bool> here, const std::string& link,
+                                      const IpAddress& ip) {
+  Result<void> done = remove_link(*removal, link);
+  // The namespace may have died before, and the link with it.
+  if (!done && done.error().code == ErrorCode::NotFound) done = {};
+  for (const auto& filter : {FlowFilter{.server = ip}, FlowFilter{.client = ip}}) {
+    const auto ended = flows->end(filter);
+    if (!ended && done) done = std::unexpected(ended.error());
+  }
+  loop.post([this, here = std::move(here), link, ip, done = std::move(done)] {
+    if (here.expired()) return;
+    if (!done)
+      log.warn("a link was not removed", {{"link", link}, {"error", done.error().message}});
+    pool->give_back(ip);
+  });
 }
 
 os::Co<Result<Endpoint>> NodeNetwork::Impl::connect(EndpointRequest request) {
@@ -384,7 +408,6 @@ os::Co<Result<void>> NodeNetwork::Impl::disconnect(std::string container_id) {
   held.ports.clear();
 
   auto removed = co_await detach(endpoint);
-  give_back(held);
   endpoints.erase(container_id);
   co_return outcome ? removed : outcome;
 }

@@ -371,6 +371,15 @@ TEST_F(ServiceTest, ARestartedDaemonFindsEverythingAndNoConnectionNotices) {
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
 }
 
+TEST_F(NodeNetworkTest, AContainerMayComeBackWhileItsLinkStillGoes) {
+  for (int i = 0; i < 5; ++i) {
+    const auto web = connect("web", {{Tcp, {}, 8081, 80}});
+    const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+    EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).ask(), "web 192.0.2.2");
+    disconnect("web");
+  }
+}
+
 TEST_F(NodeNetworkTest, ARestartRemovesWhatBelongsToNobody) {
   connect("web", {{Tcp, {}, 8081, 80}});
   auto keep = connect("keep");
@@ -379,7 +388,8 @@ TEST_F(NodeNetworkTest, ARestartRemovesWhatBelongsToNobody) {
   end();
   begin({keep, lost});
   EXPECT_EQ(network_->endpoints(), std::vector{keep});
-  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0", "shoal0", "shvkeep"));
+  EXPECT_THAT(links(),
+              UnorderedElementsAre("lo", "eth0", "shoal0", "shv" + keep.endpoint_id.substr(0, 12)));
   EXPECT_EQ(list_held(host_.folder() + "/netns"), std::vector<std::string>{"keep"});
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
 }
@@ -416,11 +426,14 @@ TEST_F(NodeNetworkTest, TwoHundredContainersComeAndGo) {
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, last.ports[0].host_port).ask(),
             "last 192.0.2.2");
   for (int i = 0; i < kCount; ++i) disconnect(fmt::format("c{}", i));
-  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0", "shoal0"));
   auto table = NftTable::open("shoal_node");
   EXPECT_TRUE(table->read()->elements.at("ports").empty());
   // Freed addresses are used last.
-  EXPECT_EQ(connect("next").address->address, IpAddress::v4(172, 17, 0, 202));
+  const auto next = connect("next");
+  EXPECT_EQ(next.address->address, IpAddress::v4(172, 17, 0, 202));
+  // Links go one after the other behind our back: when the flows of this one end, all are gone.
+  ASSERT_TRUE(control_->run(network_->end_flows("next")));
+  EXPECT_EQ(links().size(), 4u);  // lo, eth0, shoal0 and the one of "next"
 }
 
 }  // namespace

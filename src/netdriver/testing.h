@@ -60,7 +60,7 @@ class Control {
 
   os::Loop loop{2};
   NullLog log;
-  Rng rng{1};
+  Rng rng{++seeds_};  // No two daemons of a test make the same ids.
   std::unique_ptr<NodeNetwork> owned;
   NodeNetwork& network;
 
@@ -69,6 +69,7 @@ class Control {
   static os::Co<> fulfil(os::Co<T> co, std::shared_ptr<std::promise<T>> done) {
     done->set_value(co_await co);
   }
+  static inline uint64_t seeds_ = 0;
   std::thread thread_;
 };
 
