@@ -337,7 +337,7 @@ os::Co<Result<void>> NodeNetwork::Impl::attach(const Endpoint& endpoint) {
 // Nobody waits for the link: its removal takes the kernel tens of milliseconds.
 os::Co<Result<void>> NodeNetwork::Impl::detach(const Endpoint& endpoint) {
   auto release = [&] { return release_namespace(endpoint.netns_path); };
-  auto released = co_await sweeper.run(release);
+  auto released = co_await driver.run(release);  // Not behind earlier links.
   if (endpoint.mode == NetworkMode::Bridge) {
     sweeper.post([this, here = std::weak_ptr(alive), link = veth_name(endpoint),
                   ip = endpoint.address->address] { remove_behind(here, link, ip); });
