@@ -50,6 +50,10 @@ class LocalEngine final : public Engine {
   os::Co<Result<std::vector<std::string>>> list() override;
   os::Co<Result<std::shared_ptr<Container>>> adopt(std::string id) override;
   os::Co<Result<void>> discard(std::string id) override;
+  Result<void> remove_all() override {
+    RETURN_IF_ERROR(shared_.cgroups.destroy(shared_.options.cgroup_parent));
+    return os::remove_tree(shared_.options.run_root);
+  }
 
  private:
   Result<Birth> conceive(const ContainerDescription& description);

@@ -56,6 +56,10 @@ class Engine {
 
   // Removes whatever is left of `id`, made whole or in part; nothing there is fine.
   virtual os::Co<Result<void>> discard(std::string id) = 0;
+
+  // Removes the engine's own cgroups and folders, when nothing shall be left of it. Ends whatever
+  // still runs below the cgroup parent. Blocks; nothing may be called afterwards.
+  virtual Result<void> remove_all() = 0;
 };
 
 }  // namespace shoal::engine

@@ -1,0 +1,114 @@
+#include "daemon/daemon.h"
+
+#include <signal.h>
+
+#include "daemon/machine.h"
+#include "daemon/pidfile.h"
+#include "daemon/service.h"
+#include "daemon/swarm_node.h"
+
+namespace shoal::daemon {
+namespace {
+
+// The daemon's parts beside the machine, in the order in which they need each other.
+struct Parts {
+  Parts(const Flags& flags, Machine& machine, Log& log)
+      : executor({machine.loop, *machine.containers, *machine.images, *machine.network, log,
+                  machine.facts, flags.labels, std::string(kVersion)}),
+        swarm({machine.loop, machine.rng, log, *machine.containers, executor, flags.data_root,
+               flags.bridge}),
+        service(flags, machine, swarm, log) {}
+
+  agent::ContainerExecutor executor;
+  SwarmNode swarm;
+  Service service;
+};
+
+os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code) {
+  Result<void> started = co_await machine.containers->open();
+  if (started) {
+    parts.swarm.resume();
+    started = parts.service.listen();
+  }
+  if (!started) {
+    log.error("the daemon cannot start", {{"reason", started.error().message}});
+    exit_code = 1;
+    machine.loop.stop();
+    co_return;
+  }
+  log.info("the API listens", {{"version", kVersion}});
+  notify_ready();
+}
+
+os::Co<> shut_down(Machine& machine, Parts& parts, Log& log) {
+  log.info("the daemon stops; containers go on");
+  co_await parts.service.close();
+  co_await parts.swarm.stop();
+  machine.loop.stop();
+}
+
+int fail(Log& log, const Error& error) {
+  log.error("the daemon cannot start", {{"reason", error.message}});
+  return 1;
+}
+
+os::Co<> clean_up(Machine& machine, Log& log, int& exit_code) {
+  const auto opened = co_await machine.containers->open();
+  if (!opened) {
+    log.error("the containers cannot be read", {{"reason", opened.error().message}});
+    exit_code = 1;
+  } else {
+    for (const auto& container : machine.containers->list()) {
+      const std::string id = container->id;
+      const containers::RemoveOptions options{.force = true, .volumes = true};
+      const auto removed = co_await machine.containers->remove(id, options);
+      if (removed) continue;
+      log.error("a container is left", {{"container", id}, {"reason", removed.error().message}});
+      exit_code = 1;
+    }
+  }
+  const auto network_gone = co_await machine.network->remove_all();
+  if (!network_gone) {
+    log.error("the network is left", {{"reason", network_gone.error().message}});
+    exit_code = 1;
+  }
+  machine.loop.stop();
+}
+
+}  // namespace
+
+int run_daemon(const Flags& flags, Log& log) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto pidfile = PidFile::claim(flags.pidfile);
+  if (!pidfile) return fail(log, pidfile.error());
+  auto machine = assemble(flags, log);
+  if (!machine) return fail(log, machine.error());
+
+  int exit_code = 0;
+  Parts parts(flags, **machine, log);
+  bool stopping = false;
+  for (const int signal : {SIGTERM, SIGINT}) {
+    (*machine)->loop.on_signal(signal, [&] {
+      if (std::exchange(stopping, true)) return (*machine)->loop.stop();  // Asked twice: at once.
+      os::spawn(shut_down(**machine, parts, log));
+    });
+  }
+  (*machine)->loop.post([&] { os::spawn(start_up(**machine, parts, log, exit_code)); });
+  (*machine)->loop.run();
+  return exit_code;
+}
+
+int run_cleanup(const Flags& flags, Log& log) {
+  const auto pidfile = PidFile::claim(flags.pidfile);
+  if (!pidfile) return fail(log, pidfile.error());
+  auto machine = assemble(flags, log);
+  if (!machine) return fail(log, machine.error());
+  int exit_code = 0;
+  (*machine)->loop.post([&] { os::spawn(clean_up(**machine, log, exit_code)); });
+  (*machine)->loop.run();
+  const auto engine_gone = (*machine)->engine->remove_all();
+  if (!engine_gone) return fail(log, engine_gone.error());
+  return exit_code;
+}
+
+}  // namespace shoal::daemon

@@ -1,0 +1,150 @@
+#include "daemon/service.h"
+
+#include "api/containers/container_api.h"
+#include "api/containers/service_logs.h"
+#include "api/events.h"
+#include "api/http/ping.h"
+#include "api/http/server.h"
+#include "api/images/images.h"
+#include "api/missing.h"
+#include "api/nodes.h"
+#include "api/services.h"
+#include "api/swarm.h"
+#include "api/system.h"
+#include "api/tasks.h"
+#include "crypto/random.h"
+#include "os/file.h"
+
+namespace shoal::daemon {
+namespace {
+
+constexpr std::string_view kUnix = "unix://";
+constexpr std::string_view kTcp = "tcp://";
+
+// The engine's own id, made once: monitoring tells machines apart by it.
+std::string engine_id(const std::string& data_root, Log& log) {
+  const std::string path = data_root + "/engine-id";
+  if (const auto text = os::read_file(path)) return *text;
+  std::string id;
+  for (const unsigned char byte : crypto::random_bytes(16)) {
+    if (id.size() == 8 || id.size() == 13 || id.size() == 18 || id.size() == 23) id += '-';
+    id += fmt::format("{:02x}", byte);
+  }
+  const auto written = os::write_file(path, id, 0644);
+  if (!written) log.warn("the engine's id is not kept", {{"reason", written.error().message}});
+  return id;
+}
+
+api::SystemFacts system_facts(const Flags& flags, const Machine& machine, Log& log) {
+  const engine::HostFacts& host = machine.facts;
+  api::SystemFacts facts;
+  facts.daemon_id = engine_id(flags.data_root, log);
+  facts.hostname = host.hostname;
+  facts.shoal_version = kVersion;
+  facts.root_dir = flags.data_root;
+  facts.kernel_version = host.kernel_version;
+  facts.operating_system = host.operating_system;
+  facts.os_version = host.os_version;
+  facts.architecture = host.architecture;
+  facts.cpu_count = host.cpu_count;
+  facts.memory_bytes = host.memory_bytes;
+  facts.cgroup_version = host.cgroup_layout == engine::CgroupLayout::V2 ? 2 : 1;
+  facts.swap_limit = host.swap_limit;
+  facts.seccomp = host.seccomp;
+  facts.debug = flags.log_level == LogLevel::Debug;
+  for (const auto& [key, value] : flags.labels) facts.labels.push_back(key + "=" + value);
+  facts.insecure_registries = flags.insecure_registries;
+  return facts;
+}
+
+api::SystemCounts count(const Machine& machine) {
+  api::SystemCounts counts;
+  for (const auto& container : machine.containers->list()) {
+    ++counts.containers;
+    counts.running += container->state.status == containers::Status::Running;
+    counts.paused += container->state.status == containers::Status::Paused;
+  }
+  counts.stopped = counts.containers - counts.running - counts.paused;
+  const auto images = machine.images->list({});
+  counts.images = images ? int64_t(images->size()) : 0;
+  return counts;
+}
+
+std::vector<images::ImageUser> users_of(const Machine& machine, const std::string& image_id) {
+  std::vector<images::ImageUser> users;
+  for (const auto& container : machine.containers->list()) {
+    if (container->image_id == image_id) {
+      users.push_back({container->id, container->state.is_running()});
+    }
+  }
+  return users;
+}
+
+}  // namespace
+
+struct Service::Handlers {
+  Handlers(const Flags& flags, Machine& machine, SwarmNode& node, Log& log)
+      : context{machine.loop, log, node},
+        swarm(context),
+        services(context),
+        tasks(context),
+        nodes(context),
+        service_logs(*machine.containers, node),
+        system(context, bus, system_facts(flags, machine, log),
+               [&machine] { return count(machine); }),
+        events(machine.loop, bus),
+        containers(machine.loop, *machine.containers, *machine.images, bus),
+        images(
+            machine.loop, *machine.images,
+            [&machine](const std::string& image) { return users_of(machine, image); }, bus),
+        server(machine.loop, log, [this](api::Request& request, api::Responder& responder) {
+          return router.handle(request, responder);
+        }) {
+    api::add_ping(router, [&node] { return api::swarm_header(node); });
+    swarm.add_routes(router);
+    services.add_routes(router);
+    tasks.add_routes(router);
+    nodes.add_routes(router);
+    service_logs.add_routes(router);
+    system.add_routes(router);
+    events.add_routes(router);
+    containers.add_routes(router);
+    images.add_routes(router);
+    api::add_missing_routes(router);
+  }
+
+  api::Context context;
+  api::EventBus bus;
+  api::Router router{fmt::format("Shoal/{} (linux)", kVersion)};
+  api::SwarmApi swarm;
+  api::ServicesApi services;
+  api::TasksApi tasks;
+  api::NodesApi nodes;
+  api::ServiceLogApi service_logs;
+  api::SystemApi system;
+  api::EventsApi events;
+  api::ContainerApi containers;
+  api::ImagesApi images;
+  api::Server server;
+};
+
+Service::Service(const Flags& flags, Machine& machine, SwarmNode& swarm, Log& log)
+    : flags_(flags), handlers_(std::make_unique<Handlers>(flags, machine, swarm, log)) {}
+
+Service::~Service() = default;
+
+Result<void> Service::listen() {
+  for (const auto& host : flags_.hosts) {
+    const bool is_unix = host.starts_with(kUnix);
+    const std::string address = host.substr(is_unix ? kUnix.size() : kTcp.size());
+    RETURN_IF_ERROR(is_unix ? handlers_->server.listen_unix(address, flags_.group)
+                            : handlers_->server.listen_tcp(address));
+  }
+  return {};
+}
+
+os::Co<> Service::close() {
+  return handlers_->server.close();
+}
+
+}  // namespace shoal::daemon
