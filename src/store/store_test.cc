@@ -190,6 +190,19 @@ TEST_F(StoreTest, AnObjectWrittenTwiceIsOneChange) {
   EXPECT_TRUE(is_null(changes[1].after));
 }
 
+TEST_F(StoreTest, RemovedAndCreatedAnewInOneTransactionIsTwoChanges) {
+  ASSERT_TRUE(create(service("s1", "web")));
+  ASSERT_TRUE(store.update(kNow, [&](WriteTx& tx) -> Result<void> {
+    RETURN_IF_ERROR(tx.remove(model::ServiceId::of("s1")));
+    return tx.create(service("s1", "web"));
+  }));
+  EXPECT_EQ(get("s1")->meta.version, 2u);
+  engine.flush();
+  Store after(engine);
+  ASSERT_TRUE(after.load());
+  EXPECT_EQ(*after.read().services().by_name("web"), *get("s1"));
+}
+
 TEST_F(StoreTest, CreatedAndRemovedInOneTransactionIsNoChange) {
   const auto ticket = store.update(kNow, [&](WriteTx& tx) -> Result<void> {
     RETURN_IF_ERROR(tx.create(task("t1")));
