@@ -220,6 +220,20 @@ TEST_F(SwarmObjects, UpdatesThatCannotBeAreRefusedInDockersWords) {
   EXPECT_EQ(service("web")->meta.version, version);
 }
 
+TEST_F(SwarmObjects, ScalingByWhatInspectShowedNeedsNoNewTasks) {
+  ASSERT_EQ(create(R"("Name":"web","EndpointSpec":{"Mode":"vip","Ports":[{"TargetPort":80,)"
+                   R"("PublishedPort":8081}]})")
+                .status,
+            201);
+  auto shown = json::parse(get("/services/web").body);
+  shown["Spec"]["Mode"]["Replicated"]["Replicas"] = 6;
+  const int version = shown["Version"]["Index"];
+  const Answer scaled =
+      post(fmt::format("/services/web/update?version={}", version), shown["Spec"].dump());
+  EXPECT_EQ(scaled.status, 200) << scaled.body;
+  EXPECT_EQ(std::get<model::ReplicatedMode>(service("web")->spec.mode).replicas, 6u);
+}
+
 TEST_F(SwarmObjects, AnUpdateWithoutCredentialsKeepsThoseThatAreStored) {
   Ask with_auth{"POST", "/services/create", fmt::format(R"({{"Name":"web",{}}})", kTask)};
   with_auth.headers.emplace_back("x-registry-auth", "c2VjcmV0");

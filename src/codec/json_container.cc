@@ -151,6 +151,7 @@ Result<void> decode_container_spec(JsonReader& reader, ContainerSpec& spec) {
   decode_files(reader, "Secret", spec.secrets);
   decode_files(reader, "Config", spec.configs);
   reader.read("Isolation", spec.isolation, "container.Isolation");
+  if (spec.isolation.empty()) spec.isolation = "default";  // As it is printed.
   reader.read("Sysctls", spec.sysctls);
   reader.read("CapabilityAdd", spec.cap_add);
   reader.read("CapabilityDrop", spec.cap_drop);

@@ -135,6 +135,8 @@ Result<TaskSpec> decode_task_spec(JsonReader& reader) {
       spec.runtime != "attachment") {
     return invalid_argument("unsupported runtime");
   }
+  if (spec.runtime.empty())
+    spec.runtime = "container";  // As it is printed: what is read back is equal.
   if (spec.runtime == "plugin" || reader.has("PluginSpec")) {
     return unimplemented("plugin services are not supported by this version of Shoal");
   }

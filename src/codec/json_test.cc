@@ -96,6 +96,21 @@ TEST(ServiceJson, EveryFieldOfTheModelGoesThereAndBack) {
   EXPECT_EQ(back->networks, full.networks);
 }
 
+// `docker service scale` sends back what it was shown: that alone must not ask for new tasks.
+TEST(ServiceJson, WhatWasPrintedReadsBackAsTheSameTask) {
+  for (const std::string_view text :
+       {std::string_view(R"({"TaskTemplate":{"ContainerSpec":{}}})"),
+        std::string_view(R"({"TaskTemplate":{"ContainerSpec":{"Image":"i","Privileges":{},)"
+                         R"("Healthcheck":{},"DNSConfig":{}},"Resources":{},"RestartPolicy":{},)"
+                         R"("Placement":{},"LogDriver":{}},"EndpointSpec":{},"Mode":{}})")}) {
+    const auto spec = decode_service_spec(text, kNewest);
+    ASSERT_TRUE(spec) << spec.error().message;
+    const auto back = decode_service_spec(encoded(*spec), kNewest);
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(*back, *spec) << encoded(*spec);
+  }
+}
+
 TEST(ServiceJson, CredentialsAreNeverPrinted) {
   model::ServiceSpec full = model::full_service().spec;
   model::TaskSpec task = *full.task;
