@@ -82,9 +82,9 @@ os::Co<Result<void>> ImageStore::Impl::persist() {
     }
     saving = true;
     const uint64_t upto = changes;
-    auto job = [path = catalog_path(), text = catalog.text()] {
-      return os::write_file(path, text);
-    };
+    const std::string path = catalog_path();
+    const std::string text = catalog.text();
+    auto job = [&] { return os::write_file(path, text); };
     const Result<void> written = co_await loop.offload(std::move(job));
     saving = false;
     if (written) saved = upto;
@@ -99,9 +99,8 @@ os::Co<Result<ImagePtr>> ImageStore::Impl::add_image(std::string config, std::ve
   CO_ASSIGN_OR_RETURN(Image image, parse_image_config(config));
   set_sizes(image, refs);
   const std::string id = image.id;
-  auto job = [root = options.data_root, path = config_path(id), &config] {
-    return write_image(root, path, config);
-  };
+  const std::string path = config_path(id);
+  auto job = [&] { return write_image(options.data_root, path, config); };
   CO_RETURN_IF_ERROR(co_await loop.offload(std::move(job)));
   catalog.add(std::move(image));
   image_layers[id] = std::move(refs);

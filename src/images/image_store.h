@@ -101,8 +101,6 @@ class ImageStore {
   os::Co<Result<ImagePtr>> pull(PullRequest request, ProgressSink progress, os::StopToken stop);
   // GET /distribution/{name}/json.
   os::Co<Result<DistributionInfo>> inspect_remote(PullRequest request, os::StopToken stop);
-  // POST /images/{name}/push: every tag of the name, or the one given.
-  os::Co<Result<void>> push(PullRequest request, ProgressSink progress, os::StopToken stop);
   // POST /images/load: a tar of `docker save` or an OCI layout, plain or compressed.
   os::Co<Result<std::vector<ImagePtr>>> load(ByteSource body, ProgressSink progress,
                                              os::StopToken stop);

@@ -1,6 +1,6 @@
 // What the functions of ImageStore share; private to this room. Each group of them has its file:
 // image_store.cc lookups and tags, remove.cc, store_rootfs.cc mounts; import.cc, load.cc, save.cc,
-// pull.cc, push.cc.
+// pull.cc.
 #pragma once
 
 #include <map>

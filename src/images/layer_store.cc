@@ -187,9 +187,7 @@ os::Co<Result<LayerRef>> LayerStore::add(std::string diff_id, std::string tar_pa
   const auto scratch = state->scratch.make_path();
   const auto cancel = std::make_shared<std::atomic<bool>>(false);
   const auto on_stop = stop.on_stop([cancel] { *cancel = true; });
-  auto unpack = [scratch, diff_id, tar_path, cancel] {
-    return unpack_and_check(*scratch, diff_id, tar_path, *cancel);
-  };
+  auto unpack = [&] { return unpack_and_check(*scratch, diff_id, tar_path, *cancel); };
   CO_ASSIGN_OR_RETURN(const Unpacked unpacked, co_await state->loop.offload(std::move(unpack)));
   if (!guard) {  // An import learns only now what it is; it may be here already.
     guard = co_await state->locks.acquire(unpacked.digest);

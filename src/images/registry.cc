@@ -228,15 +228,4 @@ os::Co<Result<void>> Registry::copy_to(std::string manifest_digest, int folder,
   co_return Result<void>{};
 }
 
-os::Co<Result<void>> Registry::copy_from(int folder, os::StopToken stop) {
-  const char* verify = is_insecure_registry(ref_.domain, options_.insecure_registries)
-                           ? "--dest-tls-verify=false"
-                           : "--dest-tls-verify=true";
-  os::Command words = command(
-      {"copy", "--quiet", verify, "--dest-authfile", kAuthPath, kFolderImage, location("")});
-  words.pass_fds.emplace_back(folder, kFolderFd);
-  CO_RETURN_IF_ERROR(co_await ask(std::move(words), stop, false));
-  co_return Result<void>{};
-}
-
 }  // namespace shoal::images

@@ -50,9 +50,6 @@ class Registry {
   // Copies the image into an OCI layout in the folder (open, kept so by the caller); blobs that lie
   // there already are not fetched. Takes as long as it takes: the caller watches the folder.
   os::Co<Result<void>> copy_to(std::string manifest_digest, int folder, os::StopToken stop);
-  // Copies the OCI layout in the folder to the reference.
-  os::Co<Result<void>> copy_from(int folder, os::StopToken stop);
-
   const model::ImageRef& ref() const { return ref_; }
 
  private:

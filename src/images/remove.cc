@@ -152,7 +152,8 @@ os::Co<Result<PruneReport>> ImageStore::prune(ImageFilter filter, ImageUsers use
 
 os::Co<> ImageStore::Impl::delete_config(std::string id) {
   if (catalog.find(id)) co_return;  // Came back meanwhile.
-  auto job = [path = config_path(id)] { return ::unlink(path.c_str()); };
+  const std::string path = config_path(id);
+  auto job = [&] { return ::unlink(path.c_str()); };
   co_await loop.offload(std::move(job));
 }
 

@@ -62,12 +62,13 @@ os::Co<Result<Rootfs>> ImageStore::mount_rootfs(std::string container_id, ImageP
   }
   const RootfsFolders folders = impl_->rootfs_folders(container_id);
   const auto& refs = impl_->rootfs_layers[container_id];
-  auto job = [folders, ids = diff_ids_of(refs), overlay = overlay_of(*impl_->layers, refs),
-              transient] { return mount_overlay(folders, ids, overlay, transient); };
+  const auto diff_ids = diff_ids_of(refs);
+  const OverlayLayers overlay = overlay_of(*impl_->layers, refs);
+  auto job = [&] { return mount_overlay(folders, diff_ids, overlay, transient); };
   const Result<void> mounted = co_await impl_->loop.offload(std::move(job));
   if (mounted) co_return Rootfs{folders.merged()};
   if (is_new) {
-    auto undo = [folders] { return os::remove_tree(folders.home); };
+    auto undo = [&] { return os::remove_tree(folders.home); };
     (void)co_await impl_->loop.offload(std::move(undo));
     impl_->rootfs_layers.erase(container_id);
   }
@@ -77,7 +78,8 @@ os::Co<Result<Rootfs>> ImageStore::mount_rootfs(std::string container_id, ImageP
 os::Co<Result<void>> ImageStore::unmount_rootfs(std::string container_id) {
   CO_RETURN_IF_ERROR(check_container_id(container_id));
   const auto guard = co_await impl_->rootfs_locks.acquire(container_id);
-  auto job = [folders = impl_->rootfs_folders(container_id)] { return unmount_overlay(folders); };
+  const RootfsFolders folders = impl_->rootfs_folders(container_id);
+  auto job = [&] { return unmount_overlay(folders); };
   co_return co_await impl_->loop.offload(std::move(job));
 }
 
@@ -85,10 +87,11 @@ os::Co<Result<void>> ImageStore::remove_rootfs(std::string container_id) {
   CO_RETURN_IF_ERROR(check_container_id(container_id));
   const auto guard = co_await impl_->rootfs_locks.acquire(container_id);
   const auto grave = impl_->scratch->make_path();
-  auto job = [folders = impl_->rootfs_folders(container_id), to = *grave]() -> Result<void> {
+  const RootfsFolders folders = impl_->rootfs_folders(container_id);
+  auto job = [&]() -> Result<void> {
     RETURN_IF_ERROR(unmount_overlay(folders));
     // Deleting takes as long as the container wrote much; nobody waits for that.
-    if (::rename(folders.home.c_str(), to.c_str()) == 0 || errno == ENOENT) return {};
+    if (::rename(folders.home.c_str(), grave->c_str()) == 0 || errno == ENOENT) return {};
     return os::system_error("remove", folders.home, errno);
   };
   CO_RETURN_IF_ERROR(co_await impl_->loop.offload(std::move(job)));
@@ -100,7 +103,8 @@ os::Co<Result<uint64_t>> ImageStore::rootfs_size_bytes(std::string container_id)
   if (!impl_->rootfs_layers.contains(container_id)) {
     co_return not_found("container {} has no root file system", container_id);
   }
-  auto job = [upper = rootfs_upper_path(container_id)] { return tree_size_bytes(upper); };
+  const std::string upper = rootfs_upper_path(container_id);
+  auto job = [&] { return tree_size_bytes(upper); };
   co_return co_await impl_->loop.offload(std::move(job));
 }
 

@@ -92,6 +92,12 @@ Handler bind(ImagesApi* api, os::Co<Result<void>> (ImagesApi::*handler)(Request&
   };
 }
 
+os::Co<Result<void>> not_there(Request& request, Responder&) {
+  const bool search = request.method == "GET";
+  co_return unimplemented("{} is not supported by this version of Shoal yet",
+                          search ? "searching registries" : "pushing images");
+}
+
 }  // namespace
 
 void ImagesApi::add_routes(Router& router) {
@@ -106,7 +112,9 @@ void ImagesApi::add_routes(Router& router) {
   router.post("/images/{name...}/tag", bind(this, &ImagesApi::tag));
   router.del("/images/{name...}", bind(this, &ImagesApi::remove));
   router.get("/distribution/{name...}/json", bind(this, &ImagesApi::distribution));
-  router.not_yet("images", "this image operation is");
+  // Named here because their paths are also those of other calls.
+  router.get("/images/search", &not_there);
+  router.post("/images/{name...}/push", &not_there);
 }
 
 void ImagesApi::post(std::string action, const std::string& id, const std::string& name) {
