@@ -97,10 +97,10 @@ void Executor::start(const TaskId& id, uint64_t ticket) {
     if (container.condition == Condition::Exited) {
       return tell(id, agent::Exited{.container = container.status, .error = ""});
     }
-    if (rng_.chance(faults_.start_failed)) {
-      return fail(id, OperationKind::Start, "exec: no such file", false);
-    }
     if (container.condition == Condition::Created) {
+      if (rng_.chance(faults_.start_failed)) {
+        return fail(id, OperationKind::Start, "exec: no such file", false);
+      }
       container.condition = Condition::Running;
       container.status.pid = int64_t(++tickets_);
       container.life = tickets_;
