@@ -132,6 +132,22 @@ os::Co<Result<std::optional<ConmonMessage>>> next_message(os::Loop& loop, int pi
   co_return ConmonMessage{value.value("data", int64_t{-1}), value.value("message", "")};
 }
 
+os::Co<Result<ConmonMessage>> first_message(os::Loop& loop, int pipe, Duration patience,
+                                            os::StopToken stop) {
+  os::StopSource give_up;
+  const auto guard = stop.on_stop([give_up] { give_up.stop(); });
+  const auto timer = loop.at(loop.now() + patience, [give_up] { give_up.stop(); });
+  const os::StopToken token = give_up.token();
+  auto message = co_await next_message(loop, pipe, token);
+  if (!message && message.error().code == ErrorCode::Cancelled && !stop.stopped()) {
+    co_return unavailable("the OCI runtime did not answer within {} s",
+                          std::chrono::duration_cast<std::chrono::seconds>(patience).count());
+  }
+  if (!message) co_return std::unexpected(message.error());
+  if (!*message) co_return internal_error("the OCI runtime ended without a word");
+  co_return **message;
+}
+
 Error runtime_error(const std::string& phase, const std::string& program, std::string text) {
   while (text.ends_with('\n')) text.pop_back();
   const auto says = [&text](std::string_view part) { return text.find(part) != std::string::npos; };

@@ -56,6 +56,11 @@ struct ConmonMessage {
 os::Co<Result<std::optional<ConmonMessage>>> next_message(os::Loop& loop, int pipe,
                                                           os::StopToken stop);
 
+// The first message, which must come within `patience` (Unavailable) and before conmon ends
+// (Internal).
+os::Co<Result<ConmonMessage>> first_message(os::Loop& loop, int pipe, Duration patience,
+                                            os::StopToken stop);
+
 // Docker's words for what the runtime said: `OCI runtime create failed: exec: "x": executable file
 // not found in $PATH: unknown`. `phase` is "create" or "exec".
 Error runtime_error(const std::string& phase, const std::string& program, std::string text);

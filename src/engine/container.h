@@ -52,9 +52,8 @@ class Container {
   virtual Time started_at() const = 0;  // unset before start
   virtual const std::optional<ExitStatus>& exit_status() const = 0;  // set in Exited
 
-  // Lets the created process run its program. The errors are Docker's, and InvalidArgument for a
-  // program that is not there or cannot be executed (docker: exit codes 127 and 126, see
-  // start_failure_code).
+  // Lets the created process run its program. A program that is missing or cannot be executed was
+  // refused by Engine::create already. Conflict when it is started or gone.
   virtual os::Co<Result<void>> start() = 0;
 
   // Its exit status; Cancelled when `stop` comes first. Any number may wait.

@@ -244,6 +244,8 @@ TEST(Container, EndsWhenItsConmonIsKilled) {
 // Whatever moment conmon or the runtime is killed at, creating fails or succeeds as a whole.
 TEST(Container, LeavesNothingWhenConmonOrTheRuntimeIsKilledHalfWay) {
   Machine machine;
+  machine.options.create_patience = 2s;
+  machine.open_engine();
   auto body = [](Machine& m, bool runtime, Duration after) -> os::Co<bool> {
     const auto description = m.describe({"sleep", "1000"});
     os::StopSource done;

@@ -32,6 +32,7 @@ bool is_id(const std::string& text) {
 struct Birth {
   Record record;
   Conmon conmon;
+  std::optional<std::vector<std::string>> compiles_for;  // see BuiltSpec
 };
 
 class LocalEngine final : public Engine {
@@ -57,9 +58,10 @@ class LocalEngine final : public Engine {
 
  private:
   Result<Birth> conceive(const ContainerDescription& description);
-  Result<void> write_bundle(const ContainerDescription& description, const Record& record);
+  Result<void> write_bundle(const ContainerDescription& description, Birth& birth);
   os::Co<Result<std::shared_ptr<Container>>> await_birth(Birth& birth, const std::string& program,
                                                          os::StopToken stop);
+  Result<void> register_birth(const Birth& birth);
   os::Co<> undo(Birth& birth);
   Result<std::shared_ptr<ContainerRun>> find(const std::string& id);
 
@@ -67,6 +69,7 @@ class LocalEngine final : public Engine {
   LogWatch log_watch_;
   Shared shared_;
   const std::string seccomp_profile_;
+  SeccompCache seccomp_cache_;
 };
 
 // Runs on the pool: everything up to the running conmon.
@@ -93,7 +96,7 @@ Result<Birth> LocalEngine::conceive(const ContainerDescription& description) {
     if (!result) (void)erase_container(shared_, record.id, record.cgroup);
     return std::move(result);
   };
-  RETURN_IF_ERROR(undo_on_failure(write_bundle(description, record)));
+  RETURN_IF_ERROR(undo_on_failure(write_bundle(description, birth)));
   const ConmonCommand command{.conmon = shared_.options.conmon,
                               .crun = shared_.options.crun,
                               .runtime_root = shared_.runtime_root(),
@@ -110,16 +113,17 @@ Result<Birth> LocalEngine::conceive(const ContainerDescription& description) {
   return birth;
 }
 
-Result<void> LocalEngine::write_bundle(const ContainerDescription& description,
-                                       const Record& record) {
+Result<void> LocalEngine::write_bundle(const ContainerDescription& description, Birth& birth) {
   const SpecContext context{.host = &shared_.host,
-                            .cgroup = record.cgroup,
+                            .cgroup = birth.record.cgroup,
                             .seccomp_profile = seccomp_profile_,
-                            .init = shared_.options.init};
-  ASSIGN_OR_RETURN(const std::string spec, build_oci_spec(description, context));
-  const std::string folder = shared_.folder(record.id);
-  RETURN_IF_ERROR(replace_file(folder + "/config.json", spec));
-  return write_record(folder, record);
+                            .init = shared_.options.init,
+                            .seccomp_cache = &seccomp_cache_};
+  ASSIGN_OR_RETURN(BuiltSpec spec, build_oci_spec(description, context));
+  birth.compiles_for = std::move(spec.compiles_for);
+  const std::string folder = shared_.folder(birth.record.id);
+  RETURN_IF_ERROR(replace_file(folder + "/config.json", spec.json));
+  return write_record(folder, birth.record);
 }
 
 os::Co<Result<std::shared_ptr<Container>>> LocalEngine::create(ContainerDescription description,
@@ -140,24 +144,34 @@ os::Co<Result<std::shared_ptr<Container>>> LocalEngine::create(ContainerDescript
 os::Co<Result<std::shared_ptr<Container>>> LocalEngine::await_birth(Birth& birth,
                                                                     const std::string& program,
                                                                     os::StopToken stop) {
-  CO_ASSIGN_OR_RETURN(const auto message,
-                      co_await next_message(shared_.loop, birth.conmon.messages.get(), stop));
-  if (!message) co_return internal_error("OCI runtime create failed: it ended without a word");
-  if (message->number <= 0) {
-    co_return std::unexpected(runtime_error("create", program, message->text));
+  const int messages = birth.conmon.messages.get();
+  const Duration patience = shared_.options.create_patience;
+  CO_ASSIGN_OR_RETURN(const ConmonMessage message,
+                      co_await first_message(shared_.loop, messages, patience, stop));
+  if (message.number <= 0) {
+    co_return std::unexpected(runtime_error("create", program, message.text));
   }
-  const pid_t pid = pid_t(message->number);
+  const pid_t pid = pid_t(message.number);
   CO_ASSIGN_OR_RETURN(birth.record.process, identify(pid, shared_.host.boot_id));
   CO_ASSIGN_OR_RETURN(birth.record.supervisor,
                       identify(birth.conmon.child.pid, shared_.host.boot_id));
   CO_ASSIGN_OR_RETURN(os::Fd process, open_process(*birth.record.process, shared_.host.boot_id));
-  const auto written = co_await shared_.loop.offload(
-      [&] { return write_record(shared_.folder(birth.record.id), birth.record); });
+  const auto written = co_await shared_.loop.offload([&] { return register_birth(birth); });
   CO_RETURN_IF_ERROR(written);
   auto run = std::make_shared<ContainerRun>(shared_, birth.record, std::move(birth.conmon.child),
                                             std::move(process), false);
   run->watch();
   co_return std::shared_ptr<Container>(std::move(run));
+}
+
+// On the pool.
+Result<void> LocalEngine::register_birth(const Birth& birth) {
+  if (birth.compiles_for) {
+    const auto filter =
+        os::read_file(shared_.runtime_root() + "/" + birth.record.id + "/seccomp.bpf");
+    if (filter) seccomp_cache_.keep(*birth.compiles_for, *filter);
+  }
+  return write_record(shared_.folder(birth.record.id), birth.record);
 }
 
 os::Co<> LocalEngine::undo(Birth& birth) {

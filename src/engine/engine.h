@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "engine/container.h"
 #include "engine/description.h"
 #include "engine/host.h"
@@ -27,6 +28,10 @@ struct EngineOptions {
   std::string crun = "/usr/bin/crun";
   std::string conmon = "/usr/bin/conmon";
   std::string init = "/usr/bin/catatonit";
+  // How long the runtime may take to create a process. When it is killed at the wrong moment conmon
+  // waits for ever: what the runtime had started keeps the pipe open that conmon reads the error
+  // from.
+  Duration create_patience = 60s;
 };
 
 class Engine {
@@ -40,7 +45,8 @@ class Engine {
 
   virtual const HostFacts& host() const = 0;
 
-  // Creates the container's first process, waiting for start(). Errors are worded as Docker's and
+  // Creates the container's first process, waiting for start(). Errors are worded as Docker's (a
+  // program that is missing or cannot be executed is InvalidArgument, see start_failure_code) and
   // leave nothing behind. When `stop` comes first, everything is undone and the answer is
   // Cancelled.
   virtual os::Co<Result<std::shared_ptr<Container>>> create(ContainerDescription description,

@@ -92,11 +92,11 @@ Result<Conmon> ExecRun::launch(const std::string& container_id,
 
 os::Co<Result<void>> ExecRun::await_process(const ExecDescription& description) {
   const int messages = conmon_.messages.get();
+  const Duration patience = shared_.options.create_patience;
   if (description.attach) {
     // The sockets are there once it says so; it runs the process after our second byte.
-    CO_ASSIGN_OR_RETURN(const auto ready,
-                        co_await next_message(shared_.loop, conmon_.attached.get(), shared_.stop));
-    if (!ready) co_return internal_error("OCI runtime exec failed: conmon ended without a word");
+    const int attached = conmon_.attached.get();
+    CO_RETURN_IF_ERROR(co_await first_message(shared_.loop, attached, patience, shared_.stop));
     CO_ASSIGN_OR_RETURN(attachment_, Attachment::connect(shared_.loop, folder_ + "/attach"));
     if (::write(conmon_.start.get(), "", 1) != 1) {
       co_return internal_error("OCI runtime exec failed: conmon ended");
@@ -104,13 +104,12 @@ os::Co<Result<void>> ExecRun::await_process(const ExecDescription& description) 
   }
   conmon_.start.reset();
   conmon_.attached.reset();
-  CO_ASSIGN_OR_RETURN(const auto message,
-                      co_await next_message(shared_.loop, messages, shared_.stop));
-  if (!message) co_return internal_error("OCI runtime exec failed: it ended without a word");
-  if (message->number < 0) {
-    co_return std::unexpected(runtime_error("exec", description.argv.front(), message->text));
+  CO_ASSIGN_OR_RETURN(const ConmonMessage message,
+                      co_await first_message(shared_.loop, messages, patience, shared_.stop));
+  if (message.number < 0) {
+    co_return std::unexpected(runtime_error("exec", description.argv.front(), message.text));
   }
-  pid_ = int32_t(message->number);
+  pid_ = int32_t(message.number);
   co_return Result<void>{};
 }
 

@@ -12,8 +12,10 @@ namespace shoal::engine {
 
 struct LogLimits {
   bool kept = true;
-  int64_t bytes_max = 0;   // of one file; 0: no limit
-  uint64_t files_max = 1;  // that many including the one being written
+  int64_t bytes_max = 0;  // of one file; 0: no limit
+  // That many including the one being written. conmon itself keeps one: when it is full it starts
+  // the file anew, so until something keeps the predecessors max-file has no effect beyond one.
+  uint64_t files_max = 1;
 
   bool operator==(const LogLimits&) const = default;
 };

@@ -94,7 +94,7 @@ Result<json> process(const ContainerDescription& description, const SpecContext&
 }
 
 Result<json> linux_part(const ContainerDescription& description, const SpecContext& context,
-                        const SecurityChoice& security, const std::vector<std::string>& granted) {
+                        const SecurityChoice& security) {
   const bool privileged = description.config.privileged;
   ASSIGN_OR_RETURN(json resources, spec::resources(description, context));
   ASSIGN_OR_RETURN(json devices, spec::devices(description));
@@ -108,14 +108,34 @@ Result<json> linux_part(const ContainerDescription& description, const SpecConte
     part["maskedPaths"] = kMaskedPaths;
     part["readonlyPaths"] = kReadonlyPaths;
   }
-  const bool confined = !privileged && !security.seccomp_unconfined && context.host->seccomp;
-  if (confined) {
-    const SeccompContext rules{context.host->architecture, context.host->kernel_version, granted};
-    const std::string& profile =
-        security.seccomp_profile.empty() ? context.seccomp_profile : security.seccomp_profile;
-    ASSIGN_OR_RETURN(part["seccomp"], resolve_seccomp(profile, rules));
-  }
   return part;
+}
+
+// The filter, compiled or as rules. Annotations for the runtime itself are not the user's to give:
+// they could change what the container may do.
+Result<BuiltSpec> confine(json spec, const ContainerDescription& description,
+                          const SpecContext& context, const SecurityChoice& security,
+                          const std::vector<std::string>& granted) {
+  BuiltSpec built;
+  json annotations = json::object();
+  for (const auto& [name, value] : description.config.annotations) {
+    if (!name.starts_with("run.oci.")) annotations[name] = value;
+  }
+  if (!description.config.privileged && !security.seccomp_unconfined && context.host->seccomp) {
+    const bool own = !security.seccomp_profile.empty();
+    const auto compiled = own ? std::nullopt : context.seccomp_cache->find(granted);
+    if (compiled) {
+      annotations["run.oci.seccomp_bpf_data"] = *compiled;
+    } else {
+      const SeccompContext rules{context.host->architecture, context.host->kernel_version, granted};
+      const std::string& profile = own ? security.seccomp_profile : context.seccomp_profile;
+      ASSIGN_OR_RETURN(spec["linux"]["seccomp"], resolve_seccomp(profile, rules));
+      if (!own) built.compiles_for = granted;
+    }
+  }
+  if (!annotations.empty()) spec["annotations"] = std::move(annotations);
+  built.json = spec.dump(-1, ' ', false, json::error_handler_t::replace);
+  return built;
 }
 
 Result<bool> parse_flag(std::string_view value, std::string_view option, size_t number) {
@@ -155,15 +175,15 @@ Result<SecurityChoice> parse_security(const model::ContainerConfig& config) {
   return choice;
 }
 
-Result<std::string> build_oci_spec(const ContainerDescription& description,
-                                   const SpecContext& context) {
+Result<BuiltSpec> build_oci_spec(const ContainerDescription& description,
+                                 const SpecContext& context) {
   const auto& config = description.config;
   ASSIGN_OR_RETURN(const SecurityChoice security, parse_security(config));
   ASSIGN_OR_RETURN(
       const auto granted,
       effective_capabilities(config.spec.cap_add, config.spec.cap_drop, config.privileged));
   ASSIGN_OR_RETURN(json process_part, process(description, context, security, granted));
-  ASSIGN_OR_RETURN(json linux, linux_part(description, context, security, granted));
+  ASSIGN_OR_RETURN(json linux, linux_part(description, context, security));
   ASSIGN_OR_RETURN(json mounts, spec::mounts(description, context));
   json spec = {{"ociVersion", "1.0.2"},
                {"process", std::move(process_part)},
@@ -171,8 +191,7 @@ Result<std::string> build_oci_spec(const ContainerDescription& description,
                {"mounts", std::move(mounts)},
                {"linux", std::move(linux)}};
   if (config.uts_mode != "host") spec["hostname"] = hostname_of(description, *context.host);
-  if (!config.annotations.empty()) spec["annotations"] = config.annotations;
-  return spec.dump(-1, ' ', false, json::error_handler_t::replace);
+  return confine(std::move(spec), description, context, security, granted);
 }
 
 Result<std::string> build_exec_process(const std::string& container_spec,

@@ -5,12 +5,15 @@
 // bind mounts and at device files, so it runs on the pool.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/description.h"
 #include "engine/exec.h"
 #include "engine/host.h"
+#include "engine/seccomp_cache.h"
 
 namespace shoal::engine {
 
@@ -19,11 +22,18 @@ struct SpecContext {
   std::string cgroup;           // "/shoal/ID"
   std::string seccomp_profile;  // Docker's format; the text, not the path
   std::string init;             // path of the init program on this machine
+  const SeccompCache* seccomp_cache = nullptr;
 };
 
-// The JSON text. Errors carry Docker's words for what the user gave wrongly (InvalidArgument).
-Result<std::string> build_oci_spec(const ContainerDescription& description,
-                                   const SpecContext& context);
+struct BuiltSpec {
+  std::string json;
+  // Set when the runtime will compile Docker's profile for these capabilities: worth keeping.
+  std::optional<std::vector<std::string>> compiles_for;
+};
+
+// Errors carry Docker's words for what the user gave wrongly (InvalidArgument).
+Result<BuiltSpec> build_oci_spec(const ContainerDescription& description,
+                                 const SpecContext& context);
 
 // The process of an exec in the container whose specification is `container_spec` (as built above):
 // same user, environment, folder and limits unless the description says otherwise.

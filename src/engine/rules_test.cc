@@ -10,6 +10,7 @@
 #include "engine/container.h"
 #include "engine/host.h"
 #include "engine/seccomp.h"
+#include "engine/seccomp_cache.h"
 #include "engine/stats_read.h"
 #include "engine/top.h"
 #include "engine/users.h"
@@ -97,6 +98,21 @@ TEST(Seccomp, RulesDependOnArchitectureKernelAndCapabilities) {
                 HasSubstr("decoding seccomp profile failed"))
         << bad;
   }
+}
+
+TEST(Seccomp, CompiledFiltersAreKeptByCapabilities) {
+  SeccompCache cache;
+  EXPECT_EQ(cache.find({"A"}), std::nullopt);
+  cache.keep({"A"}, "filter");
+  cache.keep({"B"}, "");
+  EXPECT_EQ(cache.find({"A"}), "ZmlsdGVy");
+  EXPECT_EQ(cache.find({"B"}), std::nullopt);
+  EXPECT_EQ(to_base64(""), "");
+  EXPECT_EQ(to_base64("f"), "Zg==");
+  EXPECT_EQ(to_base64("fo"), "Zm8=");
+  EXPECT_EQ(to_base64("\xff\xfe\xfd"), "//79");
+  for (size_t i = 0; i <= SeccompCache::kEntriesMax; ++i) cache.keep({std::to_string(i)}, "x");
+  EXPECT_EQ(cache.find({std::to_string(SeccompCache::kEntriesMax)}), std::nullopt);
 }
 
 TEST(Top, KeepsTheRowsOfTheContainer) {

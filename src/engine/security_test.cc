@@ -42,6 +42,29 @@ TEST(Security, SeccompRefusesWhatDockerRefuses) {
   EXPECT_EQ(machine.output(open), "0\n");
 }
 
+// The second container gets the filter that was compiled for the first.
+TEST(Security, SeccompIsTheSameForTheNextContainerAndItsExecs) {
+  Machine machine;
+  const std::vector<std::string> argv = {
+      "sh", "-c",
+      "grep -E '^Seccomp' /proc/self/status; mount -t tmpfs x /tmp 2>/dev/null; echo $?"};
+  const std::string first = machine.output_of(argv);
+  EXPECT_THAT(first, HasSubstr("Seccomp:\t2\nSeccomp_filters:\t1\n1\n"));
+  auto description = machine.describe({"sleep", "1000"});
+  // Not the user's to say.
+  description.config.annotations = {{"run.oci.seccomp_bpf_data", ""}, {"mine", "x"}};
+  const auto container = machine.start(description);
+  ExecDescription exec{.id = "1", .argv = argv};
+  const auto running = run_on(machine.loop, container->exec(exec));
+  ASSERT_TRUE(running);
+  const auto piece = run_on(machine.loop, (*running)->attachment()->read());
+  ASSERT_TRUE(piece && *piece);
+  EXPECT_EQ((*piece)->bytes.substr(0, 30), first.substr(0, 30));
+  EXPECT_EQ(run_on(machine.loop, (*running)->wait()), 0);
+  EXPECT_TRUE(run_on(machine.loop, container->remove()));
+  EXPECT_EQ(machine.output_of(argv), first);
+}
+
 TEST(Security, CapabilitiesAreAddedAndDropped) {
   Machine machine;
   auto description = machine.describe({"sh", "-c", "grep CapEff /proc/self/status"});
