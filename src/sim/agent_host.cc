@@ -154,7 +154,9 @@ void AgentHost::notice_broken_stream(Duration delay) {
 
 void AgentHost::deliver(const dispatcher::Outgoing& outgoing) {
   const bool opens = std::holds_alternative<dispatcher::SessionMessage>(outgoing.message);
-  if (outgoing.session != session_ && !(opens && session_.empty())) return;
+  // What a stream that broke still brings does not open the next one.
+  const bool awaited = opens && session_.empty() && outgoing.session != broken_;
+  if (outgoing.session != session_ && !awaited) return;
   std::visit([this](const auto& message) { on_message(message); }, outgoing.message);
   wake();
 }
