@@ -84,27 +84,55 @@ class PluginFilter final : public Filter {
   std::string log_;
 };
 
+// Constraints compare texts, which is the dearest thing to ask of 10,000 nodes; so the answers are
+// kept for each list of constraints, until the node changes.
 class ConstraintFilter final : public Filter {
  public:
   bool set_task(const model::Task& task) override {
-    readable_ = true;
-    constraints_.clear();
     if (!task.spec->placement || task.spec->placement->constraints.empty()) return false;
-    auto parsed = model::parse_constraints(task.spec->placement->constraints);
-    readable_ = parsed.has_value();  // Checked when the service was made; else no node is right.
-    if (parsed) constraints_ = *std::move(parsed);
+    const auto& texts = task.spec->placement->constraints;
+    auto known = known_.find(texts);
+    if (known == known_.end()) {
+      if (known_.size() >= kListsMax) known_.clear();
+      known = known_.try_emplace(texts).first;
+      auto parsed = model::parse_constraints(texts);
+      // Checked when the service was made; if it cannot be read all the same, no node is right.
+      known->second.readable = parsed.has_value();
+      if (parsed) known->second.constraints = *std::move(parsed);
+    }
+    list_ = &known->second;
     return true;
   }
   bool passes(const NodeInfo& info, uint32_t) const override {
-    return readable_ && model::matches(constraints_, *info.node);
+    auto& answers = list_->answers;
+    if (info.place >= answers.size()) answers.resize(info.place + 1, Answer::Unknown);
+    Answer& answer = answers[info.place];
+    if (answer == Answer::Unknown) {
+      const bool fits = list_->readable && model::matches(list_->constraints, *info.node);
+      answer = fits ? Answer::Fits : Answer::DoesNot;
+    }
+    return answer == Answer::Fits;
+  }
+  void forget_node(Place place) override {
+    for (auto& [texts, list] : known_) {
+      if (place < list.answers.size()) list.answers[place] = Answer::Unknown;
+    }
   }
   std::string explain(size_t nodes) const override {
     return on_nodes("scheduling constraints not satisfied", nodes);
   }
 
  private:
-  bool readable_ = true;
-  std::vector<model::Constraint> constraints_;
+  static constexpr size_t kListsMax = 256;
+  enum class Answer : uint8_t { Unknown, Fits, DoesNot };
+  struct List {
+    bool readable = true;
+    std::vector<model::Constraint> constraints;
+    std::vector<Answer> answers;  // by place
+  };
+
+  std::map<std::vector<std::string>, List> known_;
+  List* list_ = nullptr;
 };
 
 // The platforms that the image exists for.

@@ -23,6 +23,8 @@ class Filter {
   virtual bool passes(const NodeInfo& info, uint32_t service_tasks) const = 0;
   // Whether a task placed on a node can change the answer for the next one.
   virtual bool depends_on_tasks() const { return false; }
+  // The node at this place is another one now, or was changed: forget answers about it.
+  virtual void forget_node(Place) {}
   // Why `nodes` (at least one) were rejected, in Docker's words.
   virtual std::string explain(size_t nodes) const = 0;
 };

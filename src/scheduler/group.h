@@ -4,7 +4,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "scheduler/pipeline.h"
@@ -21,7 +20,7 @@ struct Refusals {
 };
 
 struct Group {
-  using Waiting = std::set<std::pair<uint64_t, model::TaskId>>;  // by slot
+  using Waiting = std::set<model::TaskId>;
 
   Waiting waiting;
   bool queued = false;              // wants to be placed

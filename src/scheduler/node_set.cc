@@ -15,6 +15,11 @@ bool is_live(const model::Task& task) {
   return task.status.state >= TaskState::Assigned && task.status.state <= TaskState::Running;
 }
 
+// Meant to run on: what the spread counts.
+bool is_active(const model::Task& task) {
+  return task.desired_state <= TaskState::Complete;
+}
+
 bool by_id(const NodeInfo* info, const NodeId& id) {
   return info->node->id < id;
 }
@@ -99,24 +104,27 @@ std::optional<Place> NodeSet::account(const model::Task& task) {
   NodeInfo* info = find(task.node_id);
   if (!info) return std::nullopt;
   if (!is_live(task)) return forget(task.node_id, task.id);
-  const bool active = task.desired_state <= TaskState::Complete;
-  const auto [at, fresh] = info->claims.try_emplace(task.id);
-  Claim& claim = at->second;
-  if (fresh) {
-    claim = {.service = task.service_id,
-             .spec = task.spec,
-             .endpoint = task.endpoint,
-             .generic = task.assigned_generic,
-             .active = active};
-    take(*info, claim, +1);
-    model::take_generic(info->generic, claim.generic);
-    if (active) count_active(*info, claim, true);
+  const auto at = info->claims.find(task.id);
+  if (at == info->claims.end()) {
+    claim(*info, task);
     return std::nullopt;
   }
-  if (claim.active == active) return std::nullopt;
-  claim.active = active;
-  count_active(*info, claim, active);
+  if (at->second.active == is_active(task)) return std::nullopt;
+  at->second.active = is_active(task);
+  count_active(*info, at->second, is_active(task));
   return info->place;
+}
+
+void NodeSet::claim(NodeInfo& info, const model::Task& task) {
+  const auto [at, fresh] = info.claims.try_emplace(task.id, Claim{.service = task.service_id,
+                                                                  .spec = task.spec,
+                                                                  .endpoint = task.endpoint,
+                                                                  .generic = task.assigned_generic,
+                                                                  .active = is_active(task)});
+  CHECK(fresh, "task {} is placed twice", task.id);
+  take(info, at->second, +1);
+  model::take_generic(info.generic, at->second.generic);
+  if (at->second.active) count_active(info, at->second, true);
 }
 
 std::optional<Place> NodeSet::forget(const NodeId& node, const TaskId& task) {

@@ -76,6 +76,8 @@ class NodeSet {
   // Counts the task on its node in the state it is in: a live one claims resources, an ended one
   // gives them back. Returns the place when the node now has more room than before.
   std::optional<Place> account(const model::Task& task);
+  // Counts a task that the scheduler gives to the node now.
+  void claim(NodeInfo& info, const model::Task& task);
   // The task is gone.
   std::optional<Place> forget(const model::NodeId& node, const model::TaskId& task);
   // Remembers a failure; the time is that of the report.

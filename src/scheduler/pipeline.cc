@@ -34,6 +34,10 @@ Refusal Pipeline::check_again(const NodeInfo& info, uint32_t service_tasks) cons
   return kPasses;
 }
 
+void Pipeline::forget_node(Place place) {
+  for (const auto& filter : filters_) filter->forget_node(place);
+}
+
 std::string Pipeline::explain(const RefusalCounts& counts) const {
   std::vector<size_t> order;
   for (size_t i = 0; i < filters_.size(); ++i) {

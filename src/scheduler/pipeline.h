@@ -28,6 +28,9 @@ class Pipeline {
   // The same for a node that passed before the last task was placed on it.
   Refusal check_again(const NodeInfo& info, uint32_t service_tasks) const;
 
+  // What was remembered about the node at this place no longer holds.
+  void forget_node(Place place);
+
   // "no suitable node (a; b)", the filter that rejected most nodes first; equal ones in the order
   // of the filters. "no suitable node" when there are no nodes at all.
   std::string explain(const RefusalCounts& counts) const;

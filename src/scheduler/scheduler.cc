@@ -57,7 +57,12 @@ void Scheduler::on_batch(const store::Batch& batch) {
 }
 
 void Scheduler::on_node(const Ref<Node>& before, const Ref<Node>& after) {
-  note_room(after ? nodes_.put(after) : nodes_.remove(before->id));
+  const auto place = after ? nodes_.put(after) : nodes_.remove(before->id);
+  if (place) {
+    pipeline_.forget_node(*place);
+    for (auto& [descriptors, leaves] : spreads_) leaves.forget_node(*place);
+  }
+  note_room(place);
 }
 
 void Scheduler::on_task(const Ref<Task>& before, const Ref<Task>& after) {
@@ -102,10 +107,11 @@ void Scheduler::enqueue(const Task& task) {
   }
   const GroupKey key = key_of(task);
   Group& group = groups_[key];
-  const Group::Waiting::value_type entry{task.slot, task.id};
-  if (!group.waiting.insert(entry).second) return;
+  const size_t before = group.waiting.size();
+  group.waiting.insert(group.waiting.end(), task.id);  // In order when all tasks are read at once.
+  if (group.waiting.size() == before) return;
   if (group.blocked) {
-    group.untold.insert(entry);  // As its siblings; nothing has changed for them.
+    group.untold.insert(task.id);  // As its siblings; nothing has changed for them.
     tell_later(key, group, Time{});
   } else {
     requeue(key, group);
@@ -123,8 +129,8 @@ void Scheduler::dequeue(const Task& task) {
   }
   const auto at = groups_.find(key_of(task));
   if (at == groups_.end()) return;
-  at->second.waiting.erase({task.slot, task.id});
-  at->second.untold.erase({task.slot, task.id});
+  at->second.waiting.erase(task.id);
+  at->second.untold.erase(task.id);
   if (!at->second.waiting.empty()) return;
   if (at->second.tell_at) telling_.erase({*at->second.tell_at, at->first});
   blocked_.erase(at->first);
@@ -183,7 +189,7 @@ void Scheduler::look_again(const Round& round) {
 
 // True when a node is fit now.
 bool Scheduler::recheck(const GroupKey& key, Group& group, const Round& round) {
-  const auto sample = round.tables.tasks().get(group.waiting.begin()->second);
+  const auto sample = round.tables.tasks().get(*group.waiting.begin());
   if (!sample) return true;  // Its removal is on the way; place_queued() finds another.
   pipeline_.set_task(*sample);
   const auto& active = nodes_.active_of(key.service);
@@ -210,7 +216,7 @@ void Scheduler::place_queued(Round& round) {
     Group& group = at->second;
     group.queued = false;
     while (!group.waiting.empty()) {
-      const auto sample = round.tables.tasks().get(group.waiting.begin()->second);
+      const auto sample = round.tables.tasks().get(*group.waiting.begin());
       if (sample && wants_node(*sample) && !sample->node_id) {
         place_group(key, group, *sample, round);
         break;
@@ -230,7 +236,7 @@ void Scheduler::place_group(const GroupKey& key, Group& group, const Task& sampl
   Place place = 0;
   auto next = group.waiting.begin();
   while (next != group.waiting.end() && !round.full() && tree.best(place)) {
-    const auto task = round.tables.tasks().get(next->second);
+    const auto task = round.tables.tasks().get(*next);
     if (task && wants_node(*task) && !task->node_id) {
       place_on(key, *task, nodes_.at(place), tree, refusals, round);
     }
@@ -245,6 +251,15 @@ void Scheduler::place_group(const GroupKey& key, Group& group, const Task& sampl
   }
 }
 
+SpreadLeaves& Scheduler::leaves_for(const model::TaskSpec& spec) {
+  static const std::vector<std::string> kNoPreference;
+  const auto& descriptors = spec.placement ? spec.placement->spread : kNoPreference;
+  const auto known = spreads_.find(descriptors);
+  if (known != spreads_.end()) return known->second;
+  if (spreads_.size() >= kSpreadsMax) spreads_.clear();
+  return spreads_.try_emplace(descriptors, descriptors).first->second;
+}
+
 // Looks at every node once: those that are fit go into the tree, of the others it is noted why.
 SpreadTree Scheduler::survey(const GroupKey& key, const Task& sample, Refusals& refusals,
                              Time now) {
@@ -252,17 +267,15 @@ SpreadTree Scheduler::survey(const GroupKey& key, const Task& sample, Refusals& 
   service_tasks_.assign(nodes_.place_count(), 0);
   for (const auto& [place, count] : nodes_.active_of(key.service)) service_tasks_[place] = count;
   refusals.by_place.assign(nodes_.place_count(), kNoNode);
-  static const std::vector<std::string> kNoPreference;
-  SpreadTree tree(sample.spec->placement ? sample.spec->placement->spread : kNoPreference);
+  SpreadTree tree(leaves_for(*sample.spec));
   for (NodeInfo* info : nodes_.ordered()) {
     const uint32_t count = service_tasks_[info->place];
     const Refusal refusal = pipeline_.check(*info, count);
     refusals.set(info->place, refusal);
     if (refusal == kPasses) {
-      tree.add_fit_node(*info->node, count, info->place,
-                        load_of(info->penalty(key, now), count, info->active_tasks));
+      tree.add_fit_node(*info, count, load_of(info->penalty(key, now), count, info->active_tasks));
     } else {
-      tree.add_node(*info->node, count);
+      tree.add_node(*info, count);
     }
   }
   tree.finish();
@@ -292,7 +305,7 @@ void Scheduler::assign(Task task, NodeInfo& info, std::string_view message, Roun
     model::GenericResources left = info.generic;
     task.assigned_generic = model::claim_generic(left, task.spec->resources->reservations.generic);
   }
-  nodes_.account(task);
+  nodes_.claim(info, task);
   round.plan.update_tasks.push_back(std::move(task));
 }
 
@@ -353,7 +366,7 @@ void Scheduler::tell_reasons(Round& round) {
     const GroupKey key = telling_.begin()->second;
     Group& group = groups_.at(key);
     while (!group.untold.empty() && !round.full()) {
-      const auto task = round.tables.tasks().get(group.untold.begin()->second);
+      const auto task = round.tables.tasks().get(*group.untold.begin());
       group.untold.erase(group.untold.begin());
       if (task && wants_node(*task) && !task->node_id) tell(*task, group.reason, round);
     }

@@ -32,6 +32,10 @@
 
 namespace shoal::scheduler {
 
+// Bounds one plan: so many placements take about 2 ms, and the control thread has others to serve.
+inline constexpr size_t kChangesMax = 1'000;
+// Lists of preferences whose branches are remembered.
+inline constexpr size_t kSpreadsMax = 64;
 // The reason of a group that stays blocked is rewritten at most this often.
 inline constexpr Duration kReasonPause = 1s;
 
@@ -49,7 +53,7 @@ class Scheduler {
     Time now;
     store::Plan& plan;
 
-    bool full() const { return plan.update_tasks.size() >= store::kPlanChangesMax; }
+    bool full() const { return plan.update_tasks.size() >= kChangesMax; }
   };
 
   void on_node(const model::Ref<model::Node>& before, const model::Ref<model::Node>& after);
@@ -76,6 +80,7 @@ class Scheduler {
   void tell_reasons(Round& round);
   void tell(const model::Task& task, const std::string& reason, Round& round);
   void requeue(const GroupKey& key, Group& group);
+  SpreadLeaves& leaves_for(const model::TaskSpec& spec);
 
   NodeSet nodes_;
   Pipeline pipeline_;
@@ -87,6 +92,7 @@ class Scheduler {
   std::set<model::TaskId> preassigned_due_;
   std::map<model::NodeId, std::set<model::TaskId>> preassigned_waiting_;
   std::set<model::TaskId> stopped_;
+  std::map<std::vector<std::string>, SpreadLeaves> spreads_;
   std::vector<uint32_t> service_tasks_;  // by place; of the group under way
 };
 

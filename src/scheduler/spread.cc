@@ -48,31 +48,55 @@ uint64_t load_of(uint32_t penalty, uint32_t service_tasks, uint32_t active_tasks
          std::min<uint64_t>(active_tasks, kCountMax);
 }
 
-SpreadTree::SpreadTree(const std::vector<std::string>& descriptors) {
+SpreadLeaves::SpreadLeaves(const std::vector<std::string>& descriptors) {
   const model::Node any;
   for (const std::string& descriptor : descriptors) {
     if (model::spread_value(descriptor, any)) descriptors_.push_back(descriptor);
   }
 }
 
-SpreadTree::Branch& SpreadTree::leaf_of(const model::Node& node, uint32_t service_tasks) {
-  Branch* branch = &root_;
-  for (const std::string& descriptor : descriptors_) {
-    auto& child = branch->by_label[*model::spread_value(descriptor, node)];
-    if (!child) child = std::make_unique<Branch>();
-    branch = child.get();
-    branch->tasks += service_tasks;
+uint32_t SpreadLeaves::leaf_of(const NodeInfo& info) {
+  if (info.place >= by_place_.size()) by_place_.resize(info.place + 1, 0);
+  uint32_t& known = by_place_[info.place];
+  if (known == 0) {
+    Path path;
+    for (const std::string& descriptor : descriptors_) {
+      path.push_back(*model::spread_value(descriptor, *info.node));
+    }
+    const auto [at, fresh] = numbers_.try_emplace(std::move(path), uint32_t(paths_.size()));
+    if (fresh) paths_.push_back(&at->first);
+    known = at->second + 1;
   }
-  return *branch;
+  return known - 1;
 }
 
-void SpreadTree::add_node(const model::Node& node, uint32_t service_tasks) {
-  if (!descriptors_.empty() && service_tasks > 0) leaf_of(node, service_tasks);
+void SpreadLeaves::forget_node(Place place) {
+  if (place < by_place_.size()) by_place_[place] = 0;
 }
 
-void SpreadTree::add_fit_node(const model::Node& node, uint32_t service_tasks, Place place,
-                              uint64_t load) {
-  leaf_of(node, service_tasks).candidates.push_back({load, next_rank_++, place});
+SpreadTree::Branch& SpreadTree::branch_of(const NodeInfo& info) {
+  const uint32_t leaf = leaves_.leaf_of(info);
+  if (leaf >= by_leaf_.size()) by_leaf_.resize(leaves_.size(), nullptr);
+  if (!by_leaf_[leaf]) {
+    Branch* branch = &root_;
+    for (const std::string& label : leaves_.path(leaf)) {
+      auto& child = branch->by_label[label];
+      if (!child) child = std::make_unique<Branch>();
+      branch = child.get();
+    }
+    by_leaf_[leaf] = branch;
+  }
+  return *by_leaf_[leaf];
+}
+
+void SpreadTree::add_node(const NodeInfo& info, uint32_t service_tasks) {
+  if (service_tasks > 0) branch_of(info).tasks += service_tasks;
+}
+
+void SpreadTree::add_fit_node(const NodeInfo& info, uint32_t service_tasks, uint64_t load) {
+  Branch& branch = branch_of(info);
+  branch.tasks += service_tasks;
+  branch.candidates.push_back({load, next_rank_++, info.place});
 }
 
 namespace {
@@ -90,6 +114,7 @@ void SpreadTree::finish(Branch& branch) {
   for (auto& [label, child] : branch.by_label) {
     child->rank = rank++;
     finish(*child);
+    branch.tasks += child->tasks;
     branch.open.push_back(child.get());
   }
   make_min_heap(branch.open, kFewerTasks);

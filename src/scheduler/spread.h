@@ -19,15 +19,37 @@ namespace shoal::scheduler {
 // the service, then all active tasks. Each part saturates.
 uint64_t load_of(uint32_t penalty, uint32_t service_tasks, uint32_t active_tasks);
 
+// The branches that a list of preferences makes of the nodes, remembered between groups: which leaf
+// each place belongs to. A leaf is a list of label values, one for each preference.
+class SpreadLeaves {
+ public:
+  using Path = std::vector<std::string>;
+
+  // `descriptors` outermost first; those that name no label are passed over, as Swarm does.
+  explicit SpreadLeaves(const std::vector<std::string>& descriptors);
+
+  // A small number. Computed once, until the node is forgotten.
+  uint32_t leaf_of(const NodeInfo& info);
+  const Path& path(uint32_t leaf) const { return *paths_[leaf]; }
+  size_t size() const { return paths_.size(); }
+  void forget_node(Place place);
+
+ private:
+  std::vector<std::string> descriptors_;
+  std::map<Path, uint32_t> numbers_;
+  std::vector<const Path*> paths_;  // by number; the keys of numbers_
+  std::vector<uint32_t> by_place_;  // number + 1; 0: not known
+};
+
 class SpreadTree {
  public:
-  // `descriptors` outermost first; those that name no label are passed over, as Swarm does.
-  explicit SpreadTree(const std::vector<std::string>& descriptors);
+  // `leaves` must outlive the tree.
+  explicit SpreadTree(SpreadLeaves& leaves) : leaves_(leaves) {}
 
   // Every node counts for its branches, fit or not, with the tasks of the service that it has.
   // Nodes come in id order; then finish(), once.
-  void add_node(const model::Node& node, uint32_t service_tasks);
-  void add_fit_node(const model::Node& node, uint32_t service_tasks, Place place, uint64_t load);
+  void add_node(const NodeInfo& info, uint32_t service_tasks);
+  void add_fit_node(const NodeInfo& info, uint32_t service_tasks, uint64_t load);
   void finish();
 
   // The place of the node to take next; false when there is none. Follow with one of the below.
@@ -55,13 +77,14 @@ class SpreadTree {
     std::vector<Candidate> candidates;  // heap; leaves only
   };
 
-  Branch& leaf_of(const model::Node& node, uint32_t service_tasks);
+  Branch& branch_of(const NodeInfo& info);
   static void finish(Branch& branch);
   static bool find_room(Branch& branch);
   void count_placed();
 
-  std::vector<std::string> descriptors_;
+  SpreadLeaves& leaves_;
   Branch root_;
+  std::vector<Branch*> by_leaf_;
   uint32_t next_rank_ = 0;
   std::vector<Branch*> path_;  // from below the root to the leaf of best()
 };
