@@ -144,6 +144,15 @@ TEST_F(DispatcherTest, ANewDescriptionKeepsTheSession) {
   }
 }
 
+TEST_F(DispatcherTest, ALateCopyOfTheRequestDoesNotSilenceTheAssignments) {
+  swarm.service("web").running_on({"n1"});
+  start();
+  const SessionId session = join_and_subscribe();
+  ASSERT_TRUE(dispatcher.open_session(kN1, {.previous = session}, swarm.now()));
+  swarm.edit_task("web.1.a", [](model::Task& t) { t.desired_state = TaskState::Shutdown; });
+  EXPECT_THAT(assignments(), SizeIs(1));
+}
+
 TEST_F(DispatcherTest, ASecondSessionEndsTheFirst) {
   swarm.node("n1");
   start();
