@@ -2,6 +2,7 @@
 
 #include "allocator/ports.h"
 #include "api/lookup.h"
+#include "model/validate.h"
 
 namespace shoal::api {
 namespace {
@@ -53,6 +54,7 @@ bool needs_new_tasks(const ServiceSpec& before, const ServiceSpec& after) {
 }
 
 Result<void> check_spec(const ServiceSpec& spec) {
+  RETURN_IF_ERROR(model::validate(spec));
   if (std::holds_alternative<model::GlobalMode>(spec.mode)) {
     return unimplemented("global services are not supported by this version of Shoal yet");
   }

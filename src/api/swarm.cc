@@ -6,6 +6,7 @@
 #include "api/versions.h"
 #include "codec/json_objects.h"
 #include "dispatcher/heartbeats.h"
+#include "model/validate.h"
 
 namespace shoal::api {
 namespace {
@@ -13,20 +14,14 @@ namespace {
 using model::Cluster;
 using model::ClusterSpec;
 
-constexpr Duration kCertificateExpiryMin = 1h;
 constexpr std::string_view kOnlyName = "default";
 
 Result<void> check_spec(const ClusterSpec& spec) {
   if (!spec.annotations.name.empty() && spec.annotations.name != kOnlyName) {
     return invalid_argument("swarm spec must be named \"default\"");
   }
-  if (spec.node_cert_expiry < kCertificateExpiryMin) {
-    return std::unexpected(
-        rpc_error({ErrorCode::InvalidArgument, "minimum certificate expiry time is: 1h0m0s"}));
-  }
-  if (spec.heartbeat_period < Duration{0}) {
-    return std::unexpected(rpc_error(
-        {ErrorCode::InvalidArgument, "heartbeat time period cannot be a negative duration"}));
+  if (const Result<void> sound = model::validate(spec); !sound) {
+    return std::unexpected(rpc_error(sound.error()));
   }
   if (spec.auto_lock_managers) {
     return unimplemented("autolock is not supported by this version of Shoal yet");
