@@ -170,16 +170,20 @@ Result<void> expand_env(std::vector<std::string>& env, const TemplateContext& co
   for (auto& entry : env) {
     const size_t equals = entry.find('=');
     if (equals == std::string::npos) continue;
-    ASSIGN_OR_RETURN(const std::string value,
-                     expand_template(std::string_view(entry).substr(equals + 1), context));
+    ASSIGN_OR_RETURN(
+        const std::string value,
+        with_context(expand_template(std::string_view(entry).substr(equals + 1), context),
+                     "expanding env \"{}\"", entry));
     entry.replace(equals + 1, std::string::npos, value);
   }
   return {};
 }
 
 Result<void> expand_mount(Mount& mount, const TemplateContext& context) {
-  RETURN_IF_ERROR(expand_in_place(mount.source, context));
-  RETURN_IF_ERROR(expand_in_place(mount.target, context));
+  RETURN_IF_ERROR(with_context(expand_in_place(mount.source, context),
+                               "expanding mount source \"{}\"", mount.source));
+  RETURN_IF_ERROR(with_context(expand_in_place(mount.target, context),
+                               "expanding mount target \"{}\"", mount.target));
   RETURN_IF_ERROR(expand_values(mount.volume_labels, context));
   if (mount.volume_driver) RETURN_IF_ERROR(expand_values(mount.volume_driver->options, context));
   return {};
