@@ -3,6 +3,7 @@
 
 #include "containers/check.h"
 #include "containers/endpoint.h"
+#include "containers/files.h"
 #include "containers/impl.h"
 #include "containers/merge.h"
 #include "containers/names.h"
@@ -70,8 +71,9 @@ Result<void> check_bind_source(const model::Mount& mount) {
       "invalid mount config for type \"bind\": bind source path does not exist: {}", mount.source);
 }
 
-Result<void> check_bind_sources(const std::vector<model::Mount>& mounts) {
+Result<void> check_bind_sources(const std::vector<model::Mount>& mounts, bool serves_api) {
   for (const auto& mount : mounts) {
+    if (serves_api && is_docker_socket(mount.source)) continue;
     if (mount.type == model::MountType::Bind) RETURN_IF_ERROR(check_bind_source(mount));
   }
   return {};
@@ -165,7 +167,9 @@ os::Co<Result<Created>> Containers::Impl::create(model::ContainerConfig config) 
   }
   config.spec.registry_auth.clear();  // Pulling is over.
 
-  auto check_binds = [mounts = config.spec.mounts] { return check_bind_sources(mounts); };
+  auto check_binds = [mounts = config.spec.mounts, serves_api = !machine.api_socket.empty()] {
+    return check_bind_sources(mounts, serves_api);
+  };
   CO_RETURN_IF_ERROR(co_await machine.loop.offload(std::move(check_binds)));
   auto points = co_await resolve_mounts(config.spec.mounts);
   if (!points) co_return std::unexpected(points.error());

@@ -61,6 +61,10 @@ Result<void> write_node_files(const NodeFiles& files) {
   return write_plain(files.folder + "/resolv.conf", resolv_conf_of(files));
 }
 
+bool is_docker_socket(const std::string& path) {
+  return path == "/var/run/docker.sock" || path == "/run/docker.sock";
+}
+
 std::vector<engine::ProvidedMount> node_file_mounts(const std::string& folder) {
   std::vector<engine::ProvidedMount> mounts;
   for (const char* name : kNames) {

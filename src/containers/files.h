@@ -28,4 +28,7 @@ Result<void> write_node_files(const NodeFiles& files);
 // shares).
 std::vector<engine::ProvidedMount> node_file_mounts(const std::string& folder);
 
+// A mount of Docker's socket shows this node's own API instead, if it serves one (Machine).
+bool is_docker_socket(const std::string& path);
+
 }  // namespace shoal::containers

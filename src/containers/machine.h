@@ -26,7 +26,8 @@ struct Machine {
   netdriver::NodeNetwork& network;  // not started yet: Containers::open() does
   Rng& rng;                         // seeded from the kernel: ids and names
   Log& log;
-  std::string data_root;  // containers/ and volumes/ are in it; survives a reboot
+  std::string data_root;   // containers/ and volumes/ are in it; survives a reboot
+  std::string api_socket;  // what a mount of Docker's socket shows; empty: the host's own file
 };
 
 }  // namespace shoal::containers

@@ -24,9 +24,15 @@ bool is_durable(const Entry& entry) {
 }
 
 // The mounts of the engine: volumes by path, binds and tmpfs as they were asked for.
-std::vector<model::Mount> resolved_mounts(const Entry& entry) {
+// Docker's socket is ours: dashboards and proxies that mount it find this node behind it.
+std::vector<model::Mount> resolved_mounts(const Entry& entry, const std::string& api_socket) {
   std::vector<model::Mount> mounts = entry.config.spec.mounts;
   for (auto& mount : mounts) {
+    if (mount.type == model::MountType::Bind && is_docker_socket(mount.source) &&
+        !api_socket.empty()) {
+      mount.source = api_socket;
+      continue;
+    }
     for (const auto& point : entry.mounts) {
       if (point.target == mount.target) mount.source = point.source;
     }
@@ -114,7 +120,7 @@ os::Co<Result<void>> Runner::prepare(EntryRef entry, engine::ContainerDescriptio
   description.id = entry->id;
   description.config = entry->config;
   description.config.spec.env = process_environment(entry->config.spec.env);
-  description.config.spec.mounts = resolved_mounts(*entry);
+  description.config.spec.mounts = resolved_mounts(*entry, machine_.api_socket);
   description.cgroup_parent = entry->config.cgroup_parent;
   description.log_path = entry->log_path;
   co_return Result<void>{};
@@ -251,8 +257,9 @@ os::Co<> Runner::take_down(EntryRef entry) {
   };
   std::optional<os::OneShot<Result<void>>> disconnected;
   if (entry->connection) disconnected = begin(machine_.network.disconnect(entry->id));
+  const auto unmounted = begin(machine_.images.unmount_rootfs(entry->id));
   if (entry->run) complain("process", co_await entry->run->remove());
-  complain("root file system", co_await machine_.images.unmount_rootfs(entry->id));
+  complain("root file system", co_await unmounted);
   if (disconnected) complain("network", co_await *disconnected);
   entry->run = nullptr;
   entry->connection.reset();
