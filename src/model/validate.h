@@ -2,7 +2,7 @@
 //
 // Pure checks of one object by itself; what depends on other objects (names and ports that are
 // taken, networks that exist) is checked where it is written. Of a node's spec Swarm checks nothing
-// beyond its words, which codec/ does. Errors are InvalidArgument and lack the "rpc error: code = …"
+// beyond its words, which codec/ does. Errors are InvalidArgument without the "rpc error: code = "
 // in front, which api/ adds.
 //
 // Stricter than Swarm where Swarm takes what can never run or harms the manager: port numbers
