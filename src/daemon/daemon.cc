@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "daemon/machine.h"
 #include "daemon/pidfile.h"
@@ -75,10 +76,19 @@ os::Co<> clean_up(Machine& machine, Log& log, int& exit_code) {
   machine.loop.stop();
 }
 
+// Published ports, containers and clients each hold descriptors: take what the system allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int run_daemon(const Flags& flags, Log& log) {
   ::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   const auto pidfile = PidFile::claim(flags.pidfile);
   if (!pidfile) return fail(log, pidfile.error());
   auto machine = assemble(flags, log);

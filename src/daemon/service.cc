@@ -7,8 +7,10 @@
 #include "api/http/server.h"
 #include "api/images/images.h"
 #include "api/missing.h"
+#include "api/networks/networks.h"
 #include "api/nodes.h"
 #include "api/services.h"
+#include "api/store_events.h"
 #include "api/swarm.h"
 #include "api/system.h"
 #include "api/tasks.h"
@@ -97,9 +99,13 @@ struct Service::Handlers {
         images(
             machine.loop, *machine.images,
             [&machine](const std::string& image) { return users_of(machine, image); }, bus),
+        networks(*machine.network, engine_id(flags.data_root, log), machine.loop.now()),
         server(machine.loop, log, [this](api::Request& request, api::Responder& responder) {
           return router.handle(request, responder);
         }) {
+    node.on_change([this, &machine](const store::Batch& batch) {
+      api::post_changes(batch, machine.loop.now(), bus);
+    });
     api::add_ping(router, [&node] { return api::swarm_header(node); });
     swarm.add_routes(router);
     services.add_routes(router);
@@ -110,6 +116,7 @@ struct Service::Handlers {
     events.add_routes(router);
     containers.add_routes(router);
     images.add_routes(router);
+    networks.add_routes(router);
     api::add_missing_routes(router);
   }
 
@@ -125,6 +132,7 @@ struct Service::Handlers {
   api::EventsApi events;
   api::ContainerApi containers;
   api::ImagesApi images;
+  api::NetworksApi networks;
   api::Server server;
 };
 

@@ -47,7 +47,7 @@ SwarmNode::SwarmNode(Machine machine) : machine_(std::move(machine)) {}
 SwarmNode::~SwarmNode() = default;
 
 std::unique_ptr<manager::Manager> SwarmNode::make_manager() {
-  return std::make_unique<manager::Manager>(
+  auto manager = std::make_unique<manager::Manager>(
       machine_.loop, machine_.rng, machine_.log,
       [path = folder() + "/state.db",
        &loop = machine_.loop]() -> Result<std::unique_ptr<store::Engine>> {
@@ -55,6 +55,8 @@ std::unique_ptr<manager::Manager> SwarmNode::make_manager() {
         ASSIGN_OR_RETURN(auto engine, state::SqliteEngine::open({.path = path}, std::move(post)));
         return engine;
       });
+  manager->on_change(watcher_);
+  return manager;
 }
 
 void SwarmNode::resume() {

@@ -36,6 +36,8 @@ class SwarmNode final : public api::SwarmBackend {
   explicit SwarmNode(Machine machine);
   ~SwarmNode() override;
 
+  // Sees every durable change of the swarm's store while this node manages it. Before resume().
+  void on_change(store::Store::Watcher watcher) { watcher_ = std::move(watcher); }
   // Continues where the last daemon stopped. An error in the state is kept as error() and logged:
   // the daemon then serves everything but the swarm.
   void resume();
@@ -81,6 +83,7 @@ class SwarmNode final : public api::SwarmBackend {
   std::string folder() const { return machine_.data_root + "/swarm"; }
 
   Machine machine_;
+  store::Store::Watcher watcher_;
   std::optional<Membership> membership_;
   bool changing_ = false;  // an init or leave is under way
   std::string error_;

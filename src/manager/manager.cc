@@ -8,6 +8,7 @@ namespace shoal::manager {
 struct Manager::Term {
   std::unique_ptr<store::Engine> engine;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<store::Store::Watch> watch;
   std::unique_ptr<Control> control;
 };
 
@@ -53,6 +54,7 @@ void Manager::begin(std::shared_ptr<Term> term) {
       }
     });
   });
+  if (watcher_) term_->watch = term_->store->watch(watcher_);
   term_->control = std::make_unique<Control>(*term_->store, rng_);
   term_->control->on_wake([this] { wake(); });
   wake();

@@ -48,6 +48,9 @@ class Manager {
   dispatcher::Dispatcher* dispatcher();
   void wake();
 
+  // Sees every durable change, of this term and of those to come. Before open().
+  void on_change(store::Store::Watcher watcher) { watcher_ = std::move(watcher); }
+
   // Where the dispatcher's messages go, one at a time and in order; and, at the end of a term, that
   // all sessions are over.
   class Sessions {
@@ -70,6 +73,7 @@ class Manager {
   Rng& rng_;
   Log& log_;
   OpenEngine open_engine_;
+  store::Store::Watcher watcher_;
   Sessions* sessions_ = nullptr;
   std::shared_ptr<Term> term_;
   std::shared_ptr<Term> ended_;  // the term before, for those who still hold its store
