@@ -64,8 +64,8 @@ class Loop {
   boost::asio::io_context& context();
 
   // co_await loop.offload(f): runs f on the pool, resumes here with what it returned (not void).
-  // Let f capture by reference (the frame waits for it): g++ 12 moves the temporary bit by bit, which
-  // breaks a captured short std::string.
+  // Let f capture by reference (the frame waits for it): g++ 12 moves the temporary bit by bit,
+  // which breaks a captured short std::string.
   template <class F>
   auto offload(F job);
 

@@ -123,11 +123,11 @@ class RegistryPull : public ::testing::Test {
       diff_ids += fmt::format("{}\"sha256:{}\"", i ? "," : "",
                               os::sha256_hex(plain.file(file, texts[i]).finish()));
     }
-    const std::string config = fmt::format(
-        R"({{"architecture":"amd64","os":"linux","created":"2026-01-02T03:04:05Z",)"
-        R"("config":{{"Cmd":["run"],"Env":["A=1"]}},)"
-        R"("rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
-        diff_ids);
+    const std::string config =
+        fmt::format(R"({{"architecture":"amd64","os":"linux","created":"2026-01-02T03:04:05Z",)"
+                    R"("config":{{"Cmd":["run"],"Env":["A=1"]}},)"
+                    R"("rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
+                    diff_ids);
     const std::string manifest = fmt::format(
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":)"
         R"({{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},"layers":[{}]}})",
