@@ -41,6 +41,7 @@ os::Co<HealthProbe> run_probe(os::Loop& loop, Rng& rng, std::shared_ptr<engine::
   const auto guard = run->exited().on_stop([expired] { expired.stop(); });
   if (auto* streams = (*exec)->attachment()) {
     co_await collect(*streams, probe.output, expired.token());
+    streams->hang_up();
   }
   const auto code = co_await (*exec)->wait(expired.token());
   if (code) {

@@ -20,7 +20,8 @@ constexpr char kConmonStdout = 2, kConmonStderr = 3;
 }  // namespace
 
 Result<std::unique_ptr<Attachment>> Attachment::connect(os::Loop& loop,
-                                                        const std::string& socket_path) {
+                                                        const std::string& socket_path,
+                                                        os::StopToken give_up) {
   const std::filesystem::path path(socket_path);
   // Through the open folder, because the whole path may not fit into an address.
   const os::Fd folder(::open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -39,7 +40,9 @@ Result<std::unique_ptr<Attachment>> Attachment::connect(os::Loop& loop,
   // Waiting to read and waiting to write happen side by side; each needs a descriptor of its own.
   os::Fd writing(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
   if (!writing) return internal_error("dup: {}", ::strerror(errno));
-  return std::unique_ptr<Attachment>(new Attachment(loop, std::move(socket), std::move(writing)));
+  std::unique_ptr<Attachment> made(new Attachment(loop, std::move(socket), std::move(writing)));
+  made->give_up_ = give_up.on_stop([attachment = made.get()] { attachment->hang_up(); });
+  return made;
 }
 
 os::Co<Result<std::optional<Output>>> Attachment::read(os::StopToken stop) {
@@ -80,6 +83,10 @@ os::Co<Result<void>> Attachment::write(std::string bytes, os::StopToken stop) {
 
 void Attachment::close_input() {
   ::shutdown(writing_.get(), SHUT_WR);
+}
+
+void Attachment::hang_up() {
+  ::shutdown(reading_.get(), SHUT_RDWR);
 }
 
 }  // namespace shoal::engine

@@ -21,9 +21,9 @@ namespace shoal::engine {
 
 class Attachment {
  public:
-  // `socket_path` may be longer than the 107 bytes that an address holds.
-  static Result<std::unique_ptr<Attachment>> connect(os::Loop& loop,
-                                                     const std::string& socket_path);
+  // `socket_path` may be longer than the 107 bytes that an address holds. `give_up` hangs up.
+  static Result<std::unique_ptr<Attachment>> connect(os::Loop& loop, const std::string& socket_path,
+                                                     os::StopToken give_up = {});
 
   // The next piece of output, at most 8 KiB; nothing once the streams have ended. With a terminal
   // everything comes as Stdout. Cancelled when `stop` comes first.
@@ -37,6 +37,11 @@ class Attachment {
   // made with stdin_once (docker run without -d), or is an exec; otherwise its input stays open.
   void close_input();
 
+  // Ends both directions: what has arrived can still be read, then the streams end. Whoever stops
+  // reading must hang up, because conmon waits for its readers and, while it waits, does not see
+  // its process end.
+  void hang_up();
+
  private:
   Attachment(os::Loop& loop, os::Fd reading, os::Fd writing)
       : loop_(loop), reading_(std::move(reading)), writing_(std::move(writing)) {}
@@ -44,6 +49,7 @@ class Attachment {
   os::Loop& loop_;
   os::Fd reading_;
   os::Fd writing_;  // the same socket
+  os::StopToken::Guard give_up_;
 };
 
 }  // namespace shoal::engine

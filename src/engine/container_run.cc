@@ -18,6 +18,9 @@
 namespace shoal::engine {
 namespace {
 
+// After a SIGKILL, until clients that have not read the last output lose it.
+constexpr Duration kHangUpAfter = 500ms;
+
 constexpr size_t kExitFileMax = 64;
 constexpr Duration kKillPatience = 30s;
 // What a container has for a code when conmon is gone that alone knew it: it was killed with it.
@@ -159,7 +162,15 @@ Result<void> ContainerRun::kill(int signal) {
     if (errno == ESRCH) return conflict("container {} is not running", record_.id);
     return internal_error("signal {} to container {}: {}", signal, record_.id, ::strerror(errno));
   }
+  if (signal == SIGKILL) os::spawn(hang_up_later(shared_from_this()));
   return {};
+}
+
+os::Co<> ContainerRun::hang_up_later(std::shared_ptr<ContainerRun> self) {
+  // A client that does not read holds up conmon, and an exec's conmon that is held up does not reap
+  // its process, without which the container's first one cannot end either.
+  const os::StopToken exited = self->exited();
+  if (co_await self->shared_.loop.sleep(kHangUpAfter, exited)) self->given_up_.stop();
 }
 
 os::Co<Result<ExitStatus>> ContainerRun::stop(int signal, Duration grace) {
@@ -210,7 +221,7 @@ os::Co<Result<void>> ContainerRun::resume() {
 
 os::Co<Result<std::unique_ptr<Attachment>>> ContainerRun::attach() {
   if (exit_) co_return conflict("Container {} is not running", record_.id);
-  co_return Attachment::connect(shared_.loop, folder() + "/attach");
+  co_return Attachment::connect(shared_.loop, folder() + "/attach", given_up_.token());
 }
 
 os::Co<Result<void>> ContainerRun::resize(uint16_t rows, uint16_t columns) {
@@ -225,7 +236,7 @@ os::Co<Result<void>> ContainerRun::resize(uint16_t rows, uint16_t columns) {
 os::Co<Result<std::shared_ptr<Exec>>> ContainerRun::exec(ExecDescription description) {
   const auto self = shared_from_this();
   CO_RETURN_IF_ERROR(expect_running("exec"));
-  co_return co_await start_exec(shared_, record_.id, std::move(description));
+  co_return co_await start_exec(shared_, record_.id, std::move(description), given_up_.token());
 }
 
 Result<std::unique_ptr<LogReader>> ContainerRun::logs(LogQuery query) {

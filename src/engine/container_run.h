@@ -71,6 +71,8 @@ class ContainerRun final : public Container, public std::enable_shared_from_this
   std::string folder() const { return shared_.folder(record_.id); }
   Result<void> expect_running(std::string_view what) const;
   os::Co<Result<void>> set_frozen(bool frozen);
+  // Keeps the run alive itself.
+  static os::Co<> hang_up_later(std::shared_ptr<ContainerRun> self);
 
   Shared& shared_;
   Record record_;
@@ -79,7 +81,8 @@ class ContainerRun final : public Container, public std::enable_shared_from_this
   RunState state_ = RunState::Created;
   std::optional<ExitStatus> exit_;
   os::StopSource exited_;
-  os::Signal changed_;  // notified once the exit status is known
+  os::StopSource given_up_;  // its streams and those of its execs are hung up
+  os::Signal changed_;       // notified once the exit status is known
   bool removed_ = false;
 };
 

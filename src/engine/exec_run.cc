@@ -18,8 +18,8 @@ constexpr int32_t kLostExitCode = 137;
 
 class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> {
  public:
-  ExecRun(Shared& shared, std::string folder, bool tty)
-      : shared_(shared), folder_(std::move(folder)), tty_(tty) {}
+  ExecRun(Shared& shared, std::string folder, bool tty, os::StopToken give_up)
+      : shared_(shared), folder_(std::move(folder)), tty_(tty), give_up_(std::move(give_up)) {}
 
   int32_t pid() const override { return pid_; }
   std::optional<int32_t> exit_code() const override { return exit_code_; }
@@ -40,6 +40,7 @@ class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> 
   Shared& shared_;
   const std::string folder_;
   const bool tty_;
+  const os::StopToken give_up_;  // ends its streams
   Conmon conmon_;
   int32_t pid_ = 0;
   std::optional<int32_t> exit_code_;
@@ -97,7 +98,8 @@ os::Co<Result<void>> ExecRun::await_process(const ExecDescription& description) 
     // The sockets are there once it says so; it runs the process after our second byte.
     const int attached = conmon_.attached.get();
     CO_RETURN_IF_ERROR(co_await first_message(shared_.loop, attached, patience, shared_.stop));
-    CO_ASSIGN_OR_RETURN(attachment_, Attachment::connect(shared_.loop, folder_ + "/attach"));
+    CO_ASSIGN_OR_RETURN(attachment_,
+                        Attachment::connect(shared_.loop, folder_ + "/attach", give_up_));
     if (::write(conmon_.start.get(), "", 1) != 1) {
       co_return internal_error("OCI runtime exec failed: conmon ended");
     }
@@ -142,10 +144,11 @@ os::Co<> ExecRun::clean_up() {
 }  // namespace
 
 os::Co<Result<std::shared_ptr<Exec>>> start_exec(Shared& shared, std::string container_id,
-                                                 ExecDescription description) {
+                                                 ExecDescription description,
+                                                 os::StopToken give_up) {
   if (description.argv.empty()) co_return invalid_argument("No exec command specified");
   const std::string folder = shared.folder(container_id) + "/exec-" + description.id.substr(0, 64);
-  const auto run = std::make_shared<ExecRun>(shared, folder, description.tty);
+  const auto run = std::make_shared<ExecRun>(shared, folder, description.tty, give_up);
   const auto started = co_await run->run(std::move(container_id), std::move(description));
   CO_RETURN_IF_ERROR(started);
   os::spawn([](std::shared_ptr<ExecRun> exec) -> os::Co<> { co_await exec->follow(); }(run));

@@ -12,6 +12,7 @@ namespace shoal::engine {
 // Runs one more process in the running container. Everything it needs lies in a folder inside the
 // container's, which goes when the process has ended.
 os::Co<Result<std::shared_ptr<Exec>>> start_exec(Shared& shared, std::string container_id,
-                                                 ExecDescription description);
+                                                 ExecDescription description,
+                                                 os::StopToken give_up);
 
 }  // namespace shoal::engine

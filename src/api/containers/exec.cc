@@ -92,6 +92,7 @@ os::Co<Result<void>> ContainerApi::exec_start(Request& request, Responder& respo
                       .tty = config.tty};
   CO_ASSIGN_OR_RETURN(wishes.detach_keys, parse_detach_keys(config.detach_keys));
   const auto end = co_await carry_streams(**client, *streams, wishes, request.stop);
+  streams->hang_up();  // The exec goes on without a reader, as with Docker.
   if (end == StreamEnd::Output) co_await await_exit(loop_, exec, request.stop);
   co_return Result<void>{};
 }
