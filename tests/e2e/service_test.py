@@ -1,4 +1,5 @@
 """The main job, as a user does it: services of real containers on one node."""
+import datetime
 import re
 import subprocess
 import unittest
@@ -6,6 +7,11 @@ import unittest
 from harness import NodeTest, until
 
 TALK = ("sh", "-c", "i=0; while :; do echo line $i; i=$((i+1)); sleep 3; done")
+
+
+def seconds(timestamp):
+    """A time of the API as seconds, to the microsecond."""
+    return datetime.datetime.fromisoformat(timestamp[:26].rstrip("Z")).timestamp()
 
 
 class Services(NodeTest):
@@ -61,7 +67,7 @@ class Services(NodeTest):
         self.create("who", "--replicas", "2", "-p", "8082:80", "whoami:demo")
         answers = [node.curl("http://10.97.0.1:8082/", outside) for _ in range(4)]
         self.assertTrue(all("10.97.0.2" in answer for answer in answers), answers)
-        hosts = {re.search(r"^hostname (.*)$", answer, re.M)[1] for answer in answers}
+        hosts = {re.search(r"^hostname: (.*)$", answer, re.M)[1] for answer in answers}
         self.assertEqual(len(hosts), 2, "both replicas answered")
 
     def test_a_failing_task_respects_delay_attempts_and_window(self):
@@ -70,10 +76,22 @@ class Services(NodeTest):
         until(lambda: len([t for t in self.tasks("crash") if t["CurrentState"].startswith("Failed")])
               == 4, "the first try and three restarts")
         tasks = [self.node.inspect("--type", "task", t["ID"]) for t in self.tasks("crash")]
-        started = sorted(t["Status"]["Timestamp"] for t in tasks)
-        self.assertEqual(len(started), 4)
         self.assertEqual({t["Status"]["Err"] for t in tasks}, {"task: non-zero exit (1)"})
+        ended = sorted(seconds(t["Status"]["Timestamp"]) for t in tasks)
+        pauses = [later - earlier for earlier, later in zip(ended, ended[1:])]
+        self.assertTrue(all(pause >= 0.3 for pause in pauses), pauses)
         self.assertEqual(self.node.out("service", "ls", "--format", "{{.Replicas}}"), "0/1")
+
+    def test_attempts_outside_the_window_do_not_count(self):
+        self.create("crash", "--detach", "--restart-delay", "600ms", "--restart-max-attempts", "1",
+                    "--restart-window", "200ms", "busybox:demo", "false")
+        failed = set()  # The history keeps max-attempts + 1 of them.
+
+        def four_have_failed():
+            failed.update(t["ID"] for t in self.tasks("crash")
+                          if t["CurrentState"].startswith("Failed"))
+            return len(failed) >= 4
+        until(four_have_failed, "more failures than attempts")
 
     def test_a_task_that_no_node_takes_says_why(self):
         self.create("picky", "--detach", "--constraint", "node.labels.disk==ssd",
