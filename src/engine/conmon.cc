@@ -1,6 +1,7 @@
 #include "engine/conmon.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +68,11 @@ std::vector<std::string> arguments(const ConmonCommand& c) {
   return argv;
 }
 
+bool has_ended(const os::Child& child) {
+  pollfd ended{.fd = child.pidfd.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, 0) == 1;
+}
+
 Result<void> write_byte(int fd) {
   if (::write(fd, "", 1) != 1) return unavailable("conmon ended at its start");
   return {};
@@ -112,9 +118,13 @@ Result<Conmon> start_conmon(const ConmonCommand& c, const Cgroups& cgroups,
   conmon.messages = std::move(sync.read);
   conmon.start = std::move(start.write);
   conmon.attached = std::move(attach.read);
-  // It waits for the byte, so that what it starts is born in the right place.
-  RETURN_IF_ERROR(cgroups.add_process(cgroup, conmon.child.pid));
+  // It moves while the runtime starts up: the first move after a pause waits for a grace period of
+  // the kernel (10 ms and more), and the runtime's own moves then find that behind them. What the
+  // runtime makes is put into its group by itself.
   RETURN_IF_ERROR(write_byte(conmon.start.get()));
+  const auto moved = cgroups.add_process(cgroup, conmon.child.pid);
+  // When the runtime refuses at once, conmon may have ended by now; its message says why.
+  if (!moved && !has_ended(conmon.child)) return std::unexpected(moved.error());
   return conmon;
 }
 
