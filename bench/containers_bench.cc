@@ -83,7 +83,8 @@ os::Co<Result<void>> import(Node& node, std::string folder) {
     }(rest);
   };
   images::ImportRequest request{.repository = "busybox"};
-  CO_RETURN_IF_ERROR(co_await node.images->import_rootfs(std::move(request), body, {}));
+  const os::StopToken never;
+  CO_RETURN_IF_ERROR(co_await node.images->import_rootfs(std::move(request), body, never));
   co_return Result<void>{};
 }
 

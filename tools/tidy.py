@@ -6,7 +6,7 @@ Reads build/rooms.json (written by CMake) and every file under src/, bench/, tes
   - pure rooms use no clock, thread, lock, socket, unordered container or random device
   - Asio, Beast, nghttp2 and OpenSSL only where architecture.md allows them
   - file and function sizes, line length (a raw string is data and keeps its own), no sleeps in
-    tests, no leftovers, a comment at the head
+    tests, no leftovers, no braces in a co_await, a comment at the head
 Exceptions stand in tools/tidy_allow.txt, one "rule path  reason" a line.
 """
 import json
@@ -30,6 +30,7 @@ CONFINED = {  # header -> the folders that may include it
 LEFTOVERS = r"\b(TODO|FIXME|XXX|HACK)\b"
 SLEEPS = r"sleep_for|sleep_until|\busleep\(|(?<![\w.:>])sleep\("
 SKIPS = r"GTEST_SKIP|DISABLED_"
+BRACES_AWAITED = r"co_await[^;]*[(,] *\{"  # g++ 12 destroys what they make twice
 
 
 def load_allowed():
@@ -131,6 +132,8 @@ class Checker:
                 self.breach("leftover", path, number, line.strip())
             if re.search(SKIPS, line):
                 self.breach("skip", path, number, line.strip())
+            if re.search(BRACES_AWAITED, line.split("//")[0]):
+                self.breach("braces", path, number, "give it a name before the co_await")
             if re.search(SLEEPS, line.split("//")[0]) and "loop" not in line and "Co<" not in line:
                 self.breach("sleep", path, number, line.strip())
         for number, length in functions(text):

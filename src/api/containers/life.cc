@@ -150,6 +150,7 @@ os::Co<Result<void>> ContainerApi::prune(Request& request, Responder& responder)
   for (const auto& text : filters["until"]) {
     CO_ASSIGN_OR_RETURN(until, parse_until(text, loop_.now()));
   }
+  const containers::RemoveOptions idle_only;
   const bool has_unwanted = filters.contains("label!");
   std::vector<std::string> removed;
   uint64_t reclaimed_bytes = 0;
@@ -160,7 +161,7 @@ os::Co<Result<void>> ContainerApi::prune(Request& request, Responder& responder)
     if (!filter_allows_labels(filters, "label", container->labels())) continue;
     if (has_unwanted && filter_allows_labels(filters, "label!", container->labels())) continue;
     const auto size = co_await containers_.size_bytes(container->id);
-    const auto gone = co_await containers_.remove(container->id, {});
+    const auto gone = co_await containers_.remove(container->id, idle_only);
     if (!gone) continue;  // It was started meanwhile.
     removed.push_back(container->id);
     reclaimed_bytes += size.value_or(0);

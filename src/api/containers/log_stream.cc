@@ -65,7 +65,8 @@ os::Co<Result<void>> write_log(engine::LogReader& reader, const LogFormat& forma
     const auto reading = containers::begin(reader.next(stop));
     // What is there goes out before we wait for more.
     if (!batch.empty() && (!reading.is_set() || batch.size() >= kBatchBytes)) {
-      const auto sent = co_await sink(std::exchange(batch, {}));
+      std::string bytes = std::exchange(batch, {});
+      const auto sent = co_await sink(std::move(bytes));
       if (!sent) {
         (void)co_await reading;
         co_return sent;

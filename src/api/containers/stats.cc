@@ -127,7 +127,8 @@ os::Co<Result<void>> ContainerApi::stats(Request& request, Responder& responder)
     responder.json(200, stats_text(*container, sample, before));
     co_return Result<void>{};
   }
-  CO_RETURN_IF_ERROR(co_await responder.start({}));
+  Response head;
+  CO_RETURN_IF_ERROR(co_await responder.start(std::move(head)));
   engine::Stats before;
   while (!request.stop.stopped()) {
     std::string text = stats_text(*container, sample, before);

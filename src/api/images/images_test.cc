@@ -130,8 +130,9 @@ TEST_F(ImageCalls, TagAndRemoveAnswerAndAreToldAsEvents) {
   EXPECT_EQ(deleted[1]["Deleted"], id);
   auto actions = [](os::Loop& loop, EventBus::Listener& from,
                     std::vector<std::string>& seen) -> os::Co<> {
+    const os::StopToken never;
     for (int i = 0; i < 4; ++i) {
-      const auto event = co_await from.next({});
+      const auto event = co_await from.next(never);
       seen.push_back(event->action);
     }
     loop.stop();

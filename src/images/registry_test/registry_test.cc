@@ -243,7 +243,8 @@ TEST_F(RegistryPull, TwoAtOnceOfTheSameImageShareTheWork) {
     auto one = [](ImageStore& s, std::string r, os::OneShot<bool> done) -> os::Co<> {
       PullRequest request{.reference = r};
       const ProgressSink nobody = [](const Progress&) {};
-      const auto image = co_await s.pull(request, nobody, {});
+      const os::StopToken never;
+      const auto image = co_await s.pull(request, nobody, never);
       done.set(image.has_value());
     };
     os::OneShot<bool> first, second;
