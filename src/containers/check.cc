@@ -7,6 +7,8 @@
 #include <charconv>
 #include <set>
 
+#include "engine/capabilities.h"
+
 namespace shoal::containers {
 namespace {
 
@@ -195,6 +197,13 @@ Result<void> check_security_options(const std::vector<std::string>& options) {
   return {};
 }
 
+Result<void> check_capabilities(const ContainerConfig& config) {
+  const auto held =
+      engine::effective_capabilities(config.spec.cap_add, config.spec.cap_drop, config.privileged);
+  if (!held) return std::unexpected(held.error());
+  return {};
+}
+
 Result<void> check_modes(const ContainerConfig& config) {
   const bool shares_network = config.network_mode.starts_with("container:");
   if (shares_network && !config.spec.hostname.empty()) {
@@ -256,6 +265,7 @@ Result<std::vector<std::string>> check_config(ContainerConfig& config,
   RETURN_IF_ERROR(check_cpus(config, machine));
   RETURN_IF_ERROR(check_limits(config));
   RETURN_IF_ERROR(check_mounts(config.spec.mounts));
+  RETURN_IF_ERROR(check_capabilities(config));
   RETURN_IF_ERROR(check_security_options(config.security_options));
   RETURN_IF_ERROR(check_modes(config));
   RETURN_IF_ERROR(check_log_driver(config));

@@ -85,6 +85,8 @@ const Refused kRefused[] = {
     {"WorkingDir", [](auto& c) { c.spec.dir = "srv"; },
      "the working directory 'srv' is invalid, it needs to be an absolute path"},
     {"Environment", [](auto& c) { c.spec.env = {"=x"}; }, "invalid environment variable: =x"},
+    {"Capability", [](auto& c) { c.spec.cap_add = {"WINGS"}; },
+     "invalid capability: \"CAP_WINGS\""},
     {"StopSignal", [](auto& c) { c.spec.stop_signal = "SIGNOPE"; }, "invalid signal: SIGNOPE"},
     {"HealthInterval", [](auto& c) { health(c).interval = 1us; },
      "Interval in Healthcheck cannot be less than 1ms"},

@@ -1,13 +1,17 @@
 """Bad input over the API: a clear error in Docker's form, and the daemon lives on."""
+import hashlib
 import http.client
+import io
 import json
+import os
 import socket
 import subprocess
 import tarfile
-import io
 import unittest
 
-from harness import NodeTest, until
+from harness import IMAGES, NodeTest, until
+
+CLOSED_REGISTRY = "127.0.0.1:1"
 
 
 class Api(http.client.HTTPConnection):
@@ -96,6 +100,76 @@ class BadInput(NodeTest):
         self.refused(404, "nothing not found", "GET", "/services/nothing")
         self.refused(501, "", *create, self.spec(Mode={"Global": {}}))
 
+    def test_values_that_no_field_knows(self):
+        create = ("POST", "/services/create")
+        for text, changes in (
+                ("must specify only one service mode", {"Mode": {"Replicated": {}, "Global": {}}}),
+                ("sideways", {"UpdateConfig": {"Order": "sideways"}}),
+                ("update-maxfailureratio", {"UpdateConfig": {"MaxFailureRatio": 7}}),
+                ("magic", {"EndpointSpec": {"Mode": "magic"}}),
+                ("icmp", {"EndpointSpec": {"Ports": [{"Protocol": "icmp", "TargetPort": 80}]}}),
+                ("target port 0", {"EndpointSpec": {"Ports": [{"PublishedPort": 8080}]}})):
+            self.refused(400, text, *create, self.spec(**changes))
+        for text, changes in (
+                ("RestartCondition", {"RestartPolicy": {"Condition": "sometimes"}}),
+                ("cannot be negative", {"RestartPolicy": {"Condition": "any", "Delay": -5}}),
+                ("Must not be negative", {"Resources": {"Limits": {"Pids": -3}}}),
+                ("MemoryBytes", {"Resources": {"Limits": {"MemoryBytes": 10**30}}})):
+            task = {"ContainerSpec": {"Image": "busybox:demo"}, **changes}
+            self.refused(400, text, *create, self.spec(TaskTemplate=task))
+        for text, changes in (
+                ("MountType", {"Mounts": [{"Type": "carpet", "Target": "/x"}]}),
+                ("of type string", {"Env": [5]}),
+                ("Nope", {"Hostname": "{{.Nope}}"}),
+                ("not a valid repository/tag", {"Image": "UPPER/Case"}),
+                ("not a valid repository/tag", {"Image": "x" * 5000})):
+            task = {"ContainerSpec": {"Image": "busybox:demo", **changes}}
+            self.refused(400, text, *create, self.spec(TaskTemplate=task))
+        for replicas in (-1, 10**30, 1.5):
+            self.refused(400, "Replicas", *create,
+                         self.spec(Mode={"Replicated": {"Replicas": replicas}}))
+        self.assertEqual(self.node.lines("service", "ls", "-q"), [])
+
+    def test_containers(self):
+        create = ("POST", "/containers/create")
+        self.refused(400, "invalid reference format", *create, {})
+        self.refused(404, "No such image: nope:latest", *create, {"Image": "nope", "Cmd": ["x"]})
+        for text, changes in (
+                ("Minimum memory limit", {"Memory": 1 << 20}), ("memory limit", {"Memory": -1}),
+                ("range of CPUs", {"NanoCpus": -1}), ("range of CPUs", {"NanoCpus": 10**15}),
+                ("unknown policy 'odd'", {"RestartPolicy": {"Name": "odd"}}),
+                ("invalid capability", {"CapAdd": ["NONSENSE"]}),
+                ("invalid volume specification", {"Binds": ["a:b:c:d"]}),
+                ("99999", {"PortBindings": {"80/tcp": [{"HostPort": "99999"}]}})):
+            self.refused(400, text, *create,
+                         {"Image": "busybox:demo", "Cmd": ["x"], "HostConfig": changes})
+        self.refused(400, "Invalid container name", "POST", "/containers/create?name=a/b",
+                     {"Image": "busybox:demo", "Cmd": ["x"]})
+        self.node.docker("create", "--name", "taken", "busybox:demo", "true")
+        self.refused(409, "already in use", "POST", "/containers/create?name=taken",
+                     {"Image": "busybox:demo", "Cmd": ["x"]})
+        self.refused(400, "invalid signal", "POST", "/containers/taken/kill?signal=SIGODD")
+        self.refused(400, "at least one stream", "GET", "/containers/taken/logs")
+        self.refused(404, "No such container: nope", "POST", "/containers/nope/start")
+
+    def test_commands_that_are_missing_or_end_at_once(self):
+        run = ("run", "--rm", "busybox:demo")
+        missing = self.node.docker(*run, "no-such-command", check=False)
+        self.assertEqual(missing.returncode, 127)
+        self.assertIn('"no-such-command": executable file not found in $PATH', missing.stderr)
+        self.assertEqual(self.node.docker(*run, "/etc", check=False).returncode, 126)
+        none = self.node.docker("run", "--rm", "--entrypoint", "", "busybox:demo", check=False)
+        self.assertIn("no command specified", none.stderr)
+        once = ("--restart-condition", "none", "--detach")
+        for command, error in (("false", "task: non-zero exit (1)"),
+                               ("no-such-command", "executable file not found in $PATH")):
+            self.create(command, *once, "busybox:demo", command)
+            ended = until(lambda: [t for t in self.tasks(command) if t["Error"]], f"{command} ended")
+            self.assertTrue(ended[0]["CurrentState"].startswith("Failed"), ended)
+            self.assertIn(error, ended[0]["Error"])
+        self.create("true", *once, "busybox:demo", "true")
+        until(lambda: self.tasks("true")[0]["CurrentState"].startswith("Complete"), "true completed")
+
     def test_a_taken_name_and_a_wrong_version(self):
         status, made = self.call("POST", "/services/create", self.spec("twice"))
         self.assertEqual(status, 201, made)
@@ -125,10 +199,50 @@ class BadInput(NodeTest):
         done = self.node.docker("run", "--rm", "--pull", "never", "no-such-image", check=False)
         self.assertEqual(done.returncode, 125)
         self.assertIn("No such image: no-such-image:latest", done.stderr)
+        image = f"{CLOSED_REGISTRY}/none:1"
+        done = self.node.docker("run", "--rm", image, check=False)
+        self.assertEqual(done.returncode, 125)
+        self.assertIn("connection refused", done.stderr)
+        self.create("lost", "--detach", "--restart-condition", "none", image, "true")
+        task = until(lambda: [t for t in self.tasks("lost") if t["Error"]], "lost is refused")[0]
+        self.assertTrue(task["CurrentState"].startswith("Rejected"), task)
+        self.assertIn(f"No such image: {image}", task["Error"])
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.node.pid}/fd"))
+
+    def test_clients_that_leave_in_the_middle_of_a_stream(self):
+        node, before = self.node, self.descriptors()
+        talk = ("sh", "-c", "while :; do echo hello; sleep 0.1; done")
+        node.docker("run", "-d", "--name", "talk", "busybox:demo", *talk)
+        self.create("talker", "busybox:demo", *talk)
+        for command in (("logs", "-f", "talk"), ("attach", "--no-stdin", "talk"),
+                        ("stats", "--format", "{{.Name}}", "talk"),
+                        ("service", "logs", "-f", "talker"), ("exec", "talk", *talk),
+                        ("run", "--rm", "busybox:demo", *talk)):
+            client = node.popen(*command, stdout=subprocess.PIPE)
+            self.assertTrue(client.stdout.read(1), command)
+            client.kill()
+            client.communicate()
+        node.docker("service", "rm", "talker")
+        node.docker("rm", "-f", *node.lines("ps", "-aq"), check=False)
+        until(lambda: node.lines("ps", "-aq") == [], "all containers are gone")
+        until(lambda: self.descriptors() <= before, "no descriptor stays open")
+
+    def test_clients_that_leave_in_the_middle_of_an_upload(self):
+        before, tar = self.descriptors(), (IMAGES / "busybox.tar").read_bytes()
+        for path in ("/images/load", "/images/create?fromSrc=-&repo=cut", "/services/create"):
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(self.node.socket))
+            client.sendall(f"POST /v1.44{path} HTTP/1.1\r\nHost: x\r\n"
+                           f"Content-Length: {len(tar)}\r\n\r\n".encode() + tar[:len(tar) // 2])
+            client.close()
+        until(lambda: self.descriptors() <= before, "no descriptor stays open")
+        self.assertEqual(self.node.lines("images", "--format", "{{.Repository}}"), ["busybox"])
+        self.assertEqual(list((self.node.folder / "data/scratch").glob("*")), [])
 
     def broken_image(self, *members, cut=0):
         """An image tar (docker save) whose layer holds `members`; the layer loses `cut` bytes."""
-        import hashlib
         layer = io.BytesIO()
         with tarfile.open(fileobj=layer, mode="w") as tar:
             for member, data in members:
