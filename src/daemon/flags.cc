@@ -1,6 +1,7 @@
 #include "daemon/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "os/file.h"
@@ -216,6 +217,11 @@ Result<Invocation> parse_flags(const std::vector<std::string>& arguments) {
   if (invocation.flags.hosts.empty()) invocation.flags.hosts.emplace_back(kDefaultHost);
   if (invocation.flags.pidfile.empty()) {
     invocation.flags.pidfile = invocation.flags.exec_root + "/shoald.pid";
+  }
+  // The daemon moves to a mount namespace, and with it away from its working folder.
+  for (std::string* folder :
+       {&invocation.flags.data_root, &invocation.flags.exec_root, &invocation.flags.pidfile}) {
+    *folder = std::filesystem::absolute(*folder);
   }
   return invocation;
 }

@@ -8,7 +8,9 @@ namespace shoal::daemon {
 Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
   RETURN_IF_ERROR(os::make_folders(flags.data_root, 0711));
   RETURN_IF_ERROR(os::make_folders(flags.exec_root, 0711));
-  RETURN_IF_ERROR(with_context(engine::enter_private_mounts(), "entering a mount namespace"));
+  const std::string engine_root = flags.exec_root + "/engine";
+  RETURN_IF_ERROR(
+      with_context(engine::enter_private_mounts(engine_root), "entering a mount namespace"));
   ASSIGN_OR_RETURN(engine::HostFacts facts, engine::read_host_facts());
 
   auto machine = std::make_unique<Machine>(crypto::random_seed());
@@ -18,7 +20,7 @@ Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
                                             {.data_root = flags.data_root,
                                              .insecure_registries = flags.insecure_registries}));
   ASSIGN_OR_RETURN(machine->engine, engine::Engine::open(machine->loop, log, facts,
-                                                         {.run_root = flags.exec_root + "/engine",
+                                                         {.run_root = engine_root,
                                                           .cgroup_parent = flags.cgroup_parent}));
   machine->network = std::make_unique<netdriver::NodeNetwork>(
       machine->loop, log, machine->rng,

@@ -23,8 +23,10 @@ int running_daemon(const std::string& path) {
   int pid = 0;
   std::from_chars(text->data(), text->data() + text->size(), pid);
   if (pid <= 0 || pid == ::getpid()) return 0;
-  const auto name = os::read_file("/proc/" + std::to_string(pid) + "/comm");
-  return name && name->starts_with("shoald") ? pid : 0;
+  // Not by its name in /proc/PID/comm, which a process that was killed keeps until it is reaped.
+  std::error_code gone;
+  const auto program = std::filesystem::read_symlink(fmt::format("/proc/{}/exe", pid), gone);
+  return !gone && program.filename().string().starts_with("shoald") ? pid : 0;
 }
 
 }  // namespace

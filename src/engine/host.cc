@@ -10,15 +10,19 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <sstream>
 
 #include "engine/cgroup.h"
+#include "engine/identity.h"
+#include "engine/record.h"
 #include "os/file.h"
 
 namespace shoal::engine {
 namespace {
 
 constexpr const char* kUnified = "/sys/fs/cgroup/unified";
+constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 
 // The value of NAME=value or NAME="value".
 std::string release_value(const std::string& text, const std::string& name) {
@@ -45,6 +49,19 @@ bool has_unified_mount() {
   return mounts && mounts->find(std::string(" ") + kUnified + " ") != std::string::npos;
 }
 
+// A supervisor that an earlier daemon left running; nothing when there is none.
+std::optional<os::Fd> find_supervisor(const std::string& run_root) {
+  const std::string boot_id = first_line(kBootId);
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(run_root + "/c", missing)) {
+    const auto record = read_record(entry.path());
+    if (!record || !record->supervisor) continue;
+    auto process = open_process(*record->supervisor, boot_id);
+    if (process) return std::move(*process);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<HostFacts> read_host_facts() {
@@ -68,7 +85,7 @@ Result<HostFacts> read_host_facts() {
   const std::string release = os::read_file("/etc/os-release").value_or("");
   facts.operating_system = release_value(release, "PRETTY_NAME");
   facts.os_version = release_value(release, "VERSION_ID");
-  facts.boot_id = first_line("/proc/sys/kernel/random/boot_id");
+  facts.boot_id = first_line(kBootId);
   facts.seccomp = ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
   return facts;
 }
@@ -82,6 +99,15 @@ Result<void> enter_private_mounts() {
   ASSIGN_OR_RETURN(const Cgroups cgroups, Cgroups::open());
   if (cgroups.layout() != CgroupLayout::Hybrid) return {};
   if (::umount2(kUnified, MNT_DETACH) != 0) return os::system_error("umount", kUnified, errno);
+  return {};
+}
+
+Result<void> enter_private_mounts(const std::string& run_root) {
+  const auto supervisor = find_supervisor(run_root);
+  if (!supervisor) return enter_private_mounts();
+  if (::setns(supervisor->get(), CLONE_NEWNS) != 0) {
+    return os::system_error("setns", "mounts of the last daemon", errno);
+  }
   return {};
 }
 

@@ -39,4 +39,9 @@ Result<HostFacts> read_host_facts();
 // refuses the hybrid layout. To be called once, before any thread is started; needs root.
 Result<void> enter_private_mounts();
 
+// The same for a daemon that follows another one with the same `run_root` (engine.h): when a
+// supervisor of its containers still runs, joins the mount namespace that it and they were made in,
+// where their network namespaces and root file systems are mounted.
+Result<void> enter_private_mounts(const std::string& run_root);
+
 }  // namespace shoal::engine

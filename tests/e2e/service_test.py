@@ -1,6 +1,7 @@
 """The main job, as a user does it: services of real containers on one node."""
 import datetime
 import re
+import signal
 import subprocess
 import unittest
 
@@ -92,6 +93,23 @@ class Services(NodeTest):
                           if t["CurrentState"].startswith("Failed"))
             return len(failed) >= 4
         until(four_have_failed, "more failures than attempts")
+
+    def test_the_daemon_goes_and_comes_and_the_containers_go_on(self):
+        node = self.node
+        self.create("who", "--replicas", "3", "-p", "8083:80", "whoami:demo")
+        before = node.lines("ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}")
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            node.stop(how)
+            self.assertIn("hostname", node.curl("http://127.0.0.1:8083/"), "answers meanwhile")
+            node.start()
+            self.assertEqual(node.lines("ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}"), before)
+            until(lambda: node.out("service", "ls", "--format", "{{.Replicas}}") == "3/3",
+                  "all are seen running")
+            self.assertEqual(len(self.tasks("who")), 3, "no task was restarted")
+            hosts = {node.curl("http://127.0.0.1:8083/").split()[1] for _ in range(6)}
+            self.assertEqual(len(hosts), 3)
+        node.docker("service", "scale", "who=1")
+        self.await_running("who", 1)
 
     def test_a_task_that_no_node_takes_says_why(self):
         self.create("picky", "--detach", "--constraint", "node.labels.disk==ssd",
