@@ -7,6 +7,7 @@ Reads build/rooms.json (written by CMake) and every file under src/, bench/, tes
   - Asio, Beast, nghttp2 and OpenSSL only where architecture.md allows them
   - file and function sizes, line length (a raw string is data and keeps its own), no sleeps in
     tests, no leftovers, no braces in a co_await, a comment at the head
+  - every room stands in ARCHITECTURE.md with its rank and kind
 Exceptions stand in tools/tidy_allow.txt, one "rule path  reason" a line.
 """
 import json
@@ -104,6 +105,17 @@ class Checker:
                 continue
             self.breach("import", path, number, f"{room} does not list {target}")
 
+    def room_table(self):
+        """ARCHITECTURE.md's rows "| rank | room | does | kind |" are CMake's."""
+        path = ROOT / "ARCHITECTURE.md"
+        rows = re.findall(r"^\| (\d+) \| (\S+) \|.*\| (\w+) \|$", path.read_text(), re.MULTILINE)
+        written = {folder: (int(rank), kind.upper()) for rank, folder, kind in rows}
+        built = {folder: (room["rank"], room["kind"]) for folder, room in self.rooms.items()}
+        for folder in sorted(written.keys() | built.keys()):
+            if written.get(folder) != built.get(folder):
+                self.breach("table", path, 1, f"{folder} is {built.get(folder)} in CMake, "
+                                              f"{written.get(folder)} in the table")
+
     def purity(self, path, room, lines):
         if self.rooms[room]["kind"] != "PURE" or path.name.endswith("_test.cc"):
             return
@@ -156,6 +168,7 @@ class Checker:
 def main():
     rooms = json.loads(ROOMS_FILE.read_text())
     checker = Checker(rooms)
+    checker.room_table()
     for folder in ("src", "bench", "tests", "tools"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in (".cc", ".h"):
