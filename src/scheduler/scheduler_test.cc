@@ -52,7 +52,7 @@ class SchedulerTest : public testing::Test {
     spec.resources.emplace();
     spec.resources->reservations.nano_cpus = cpus * 1'000'000'000;
   }
-  std::string pending(std::string_view service, uint64_t slot, std::string_view node = {}) {
+  std::string pending(std::string_view service, uint64_t slot, std::string_view node = "") {
     return swarm.task(service, slot, TaskState::Pending, node)->id.str();
   }
   std::vector<std::string> pending_many(std::string_view service, int count) {

@@ -104,7 +104,7 @@ class Swarm {
 
   // A task of the service's present spec; desired Running.
   model::Ref<model::Task> task(std::string_view service, uint64_t slot, model::TaskState state,
-                               std::string_view node = {}) {
+                               std::string_view node = "") {
     const auto of = service_ref(service);
     model::Task task;
     task.id = model::TaskId::of(fmt::format("{}.{}.{}", service, slot, letters(tasks_made_++)));
