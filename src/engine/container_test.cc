@@ -213,8 +213,10 @@ TEST(Container, TellsThatTheKernelKilledItForItsMemory) {
 
 TEST(Container, ListsItsProcesses) {
   Machine machine;
-  const auto container =
-      machine.start(machine.describe({"sh", "-c", "sleep 1000 & echo up; wait"}));
+  // The shell's child bears the shell's own arguments until it has become sleep.
+  const auto container = machine.start(machine.describe(
+      {"sh", "-c",
+       "sleep 1000 & until grep -q ^sleep /proc/$!/cmdline; do :; done; echo up; wait"}));
   machine.await_log(*container, "up");
   const auto table = run_on(machine.loop, container->top("-eo pid,args"));
   ASSERT_TRUE(table) << table.error().message;
