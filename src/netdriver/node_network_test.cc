@@ -162,7 +162,9 @@ TEST_F(NodeNetworkTest, NobodyReachesAContainerThatPublishesNothing) {
     const network::PeerPlan way{"eth0", {}, {*IpAddress::parse(kOutsideAddress), 24}, gateway};
     ASSERT_TRUE(configure_peer(*route, way));
   });
-  EXPECT_EQ(Client::tcp(host_.outside(), "172.17.0.2", 80).error(), ETIMEDOUT);
+  const auto neighbour =
+      Client::tcp(host_.outside(), "172.17.0.2", 80, Client::kSilenceMilliseconds);
+  EXPECT_EQ(neighbour.error(), ETIMEDOUT);
 }
 
 TEST_F(NodeNetworkTest, ChoosesFreeHostPorts) {

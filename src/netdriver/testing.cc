@@ -22,8 +22,6 @@ namespace {
 
 using network::IpAddress;
 
-constexpr int kAnswerMilliseconds = 5000;
-
 os::Fd current_namespace() {
   os::Fd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   CHECK(fd, "errno {}", errno);
@@ -45,7 +43,7 @@ os::Fd make_socket(const os::Fd& space, int family, int type) {
 
 bool is_readable(int fd) {
   pollfd wait{.fd = fd, .events = POLLIN};
-  return ::poll(&wait, 1, kAnswerMilliseconds) == 1;
+  return ::poll(&wait, 1, Client::kAnswerMilliseconds) == 1;
 }
 
 // The host's uplink and the other end, as a veth pair without a bridge.
@@ -200,14 +198,15 @@ Server::~Server() {
   impl_->thread.join();
 }
 
-Client Client::tcp(const os::Fd& space, const std::string& address, uint16_t port) {
+Client Client::tcp(const os::Fd& space, const std::string& address, uint16_t port,
+                   int wait_milliseconds) {
   const auto to = SocketAddress::of(*IpAddress::parse(address), port);
   Client client;
   client.fd_ = make_socket(space, to.family(), SOCK_STREAM | SOCK_NONBLOCK);
   int error = ::connect(client.fd_.get(), to.get(), to.size()) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
     pollfd wait{.fd = client.fd_.get(), .events = POLLOUT};
-    error = ::poll(&wait, 1, kAnswerMilliseconds) == 1 ? 0 : ETIMEDOUT;
+    error = ::poll(&wait, 1, wait_milliseconds) == 1 ? 0 : ETIMEDOUT;
     socklen_t size = sizeof error;
     if (error == 0) ::getsockopt(client.fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   }

@@ -90,8 +90,15 @@ class Server {
 // A client's socket in a namespace.
 class Client {
  public:
-  // Not connected (ok() is false) when that fails within five seconds.
-  static Client tcp(const os::Fd& space, const std::string& address, uint16_t port);
+  // How long an answer may take on a busy machine.
+  static constexpr int kAnswerMilliseconds = 30000;
+  // Silence that shows a drop: namespaces of one host are microseconds apart, and TCP has asked
+  // again by then.
+  static constexpr int kSilenceMilliseconds = 1500;
+
+  // Not connected (ok() is false) when that fails, or has not happened after `wait_milliseconds`.
+  static Client tcp(const os::Fd& space, const std::string& address, uint16_t port,
+                    int wait_milliseconds = kAnswerMilliseconds);
   static Client udp(const os::Fd& space, const std::string& address, uint16_t port);
   static Client tcp(const std::string& netns_path, const std::string& address, uint16_t port);
 
