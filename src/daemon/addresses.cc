@@ -54,21 +54,20 @@ Result<std::string> only_address(const ByInterface& machine, const std::string& 
     if (addresses.size() > 1 && addresses[0].is_v4() == addresses[1].is_v4()) {
       return invalid_argument(
           "could not choose an IP address to advertise since this system has multiple addresses "
-          "on interface {} ({}) - specify one with --advertise-addr",
+          "on interface {} ({})",
           name, joined(addresses));
     }
     if (!chosen.empty()) {
       return invalid_argument(
           "could not choose an IP address to advertise since this system has multiple addresses "
-          "on different interfaces ({} on {} and {} on {}) - specify one with --advertise-addr",
+          "on different interfaces ({} on {} and {} on {})",
           chosen, chosen_interface, addresses.front().str(), name);
     }
     chosen_interface = name;
     chosen = addresses.front().str();
   }
   if (chosen.empty()) {
-    return invalid_argument(
-        "could not find the system's IP address - specify one with --advertise-addr");
+    return invalid_argument("could not find the system's IP address");
   }
   return chosen;
 }

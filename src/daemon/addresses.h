@@ -15,7 +15,8 @@ struct Advertised {
   std::string address;  // without a port
   uint16_t port = kSwarmPort;
 };
-// InvalidArgument in Docker's words when nothing fits or several do.
+// InvalidArgument in Docker's words when nothing fits or several do; the docker client adds how to
+// name one.
 Result<Advertised> resolve_advertised(const std::string& given, const std::string& own_bridge);
 
 // "10.0.0.1:2377", "[fd00::1]:2377"

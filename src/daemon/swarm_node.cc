@@ -198,8 +198,8 @@ os::Co<Result<void>> SwarmNode::leave(bool force) {
   co_await stop();
   co_await remove_task_containers();
   machine_.executor.forget_all();
-  auto removed =
-      co_await machine_.loop.offload([path = folder()] { return os::remove_tree(path); });
+  const std::string path = folder();
+  auto removed = co_await machine_.loop.offload([&path] { return os::remove_tree(path); });
   changing_ = false;
   error_.clear();
   machine_.log.info("the node has left the swarm");

@@ -18,7 +18,7 @@ Manager::Manager(os::Loop& loop, Rng& rng, Log& log, OpenEngine open_engine)
 Manager::~Manager() {
   *alive_ = false;
   closing_.stop();
-  if (term_) end_term(Error{ErrorCode::Unavailable, "the manager stops"});
+  if (sessions_ && term_) sessions_->end_all(Error{ErrorCode::Unavailable, "the manager stops"});
 }
 
 Result<void> Manager::open() {
