@@ -25,7 +25,7 @@ CONFINED = {  # header -> the folders that may include it
     r"<boost/asio": {"os", "crypto", "rpc", "api/http", "manager", "agent", "daemon"},
     r"<boost/beast": {"api/http"},
     r"<nghttp2": {"rpc"},
-    r"<openssl": {"crypto", "rpc", "os", "images"},
+    r"<openssl": {"crypto", "rpc", "os"},
     r"<sqlite3": {"state", "state/sqlite"},
 }
 LEFTOVERS = r"\b(TODO|FIXME|XXX|HACK)\b"

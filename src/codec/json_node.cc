@@ -1,4 +1,4 @@
-#include "codec/base64.h"
+#include "base/base64.h"
 #include "codec/json_objects.h"
 #include "codec/json_words.h"
 
@@ -74,8 +74,8 @@ std::string_view word(Availability availability) {
 void encode_tls(JsonWriter& json, const model::TlsInfo& tls) {
   json.begin_object();
   json.optional_field("TrustRoot", tls.trust_root);
-  json.optional_field("CertIssuerSubject", base64(tls.issuer_subject));
-  json.optional_field("CertIssuerPublicKey", base64(tls.issuer_public_key));
+  json.optional_field("CertIssuerSubject", to_base64(tls.issuer_subject));
+  json.optional_field("CertIssuerPublicKey", to_base64(tls.issuer_public_key));
   json.end_object();
 }
 

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
-#include "codec/base64.h"
 #include "codec/json_objects.h"
 #include "model/testing.h"
 
@@ -331,17 +330,6 @@ TEST(JsonWriter, EscapesWhatJsonAndBrokenTextNeed) {
   EXPECT_EQ(json.take(),
             "[\"a\\\"b\\\\c\\n\\t\\u0001/é€😀\",\"bad\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
             "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\",-0.25,18446744073709551615]");
-}
-
-TEST(Base64, GoesBothWaysInBothAlphabets) {
-  for (const auto& [bytes, text] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}}) {
-    EXPECT_EQ(base64(bytes), text);
-    EXPECT_EQ(*from_base64(text), bytes);
-  }
-  EXPECT_EQ(*from_base64("-_-_"), *from_base64("+/+/"));
-  EXPECT_FALSE(from_base64("a"));
-  EXPECT_FALSE(from_base64("a?bc"));
 }
 
 }  // namespace

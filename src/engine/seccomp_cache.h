@@ -28,6 +28,4 @@ class SeccompCache {
   std::map<std::vector<std::string>, std::string> filters_;
 };
 
-std::string to_base64(std::string_view bytes);
-
 }  // namespace shoal::engine

@@ -1,6 +1,5 @@
 #include "images/registry.h"
 
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "images/manifest.h"
 #include "os/file.h"
 
@@ -25,33 +25,6 @@ constexpr size_t kAuthBytesMax = size_t{64} << 10;
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
-}
-
-// Base64 of either alphabet, with or without padding; empty when it is none.
-std::string decode_base64(std::string_view text) {
-  std::string standard(text);
-  std::replace(standard.begin(), standard.end(), '-', '+');
-  std::replace(standard.begin(), standard.end(), '_', '/');
-  while (!standard.empty() && standard.back() == '=') standard.pop_back();
-  const size_t padding = (4 - standard.size() % 4) % 4;
-  if (standard.empty() || padding == 3) return "";
-  standard.append(padding, '=');
-  std::string bytes(standard.size() / 4 * 3, '\0');
-  const int size = ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                     reinterpret_cast<const unsigned char*>(standard.data()),
-                                     int(standard.size()));
-  if (size < 0) return "";
-  bytes.resize(size_t(size) - padding);
-  return bytes;
-}
-
-std::string encode_base64(std::string_view bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size =
-      ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), int(bytes.size()));
-  text.resize(size_t(size));
-  return text;
 }
 
 std::string text_of(const Json& object, const char* key) {
@@ -104,15 +77,15 @@ Result<std::string> auth_file_text(std::string_view registry_auth, const std::st
   Json auths = Json::object();
   if (!registry_auth.empty()) {
     if (registry_auth.size() > kAuthBytesMax) return too_large("X-Registry-Auth is too long");
-    const Json given = Json::parse(decode_base64(registry_auth), nullptr, false);
+    const Json given = Json::parse(from_base64(registry_auth).value_or(""), nullptr, false);
     if (!given.is_object()) return invalid_argument("invalid X-Registry-Auth header");
     const std::string token = text_of(given, "identitytoken");
     const std::string user = text_of(given, "username");
     const std::string coded = text_of(given, "auth");
     if (!token.empty()) {
-      auths[domain] = {{"auth", encode_base64("<token>:")}, {"identitytoken", token}};
+      auths[domain] = {{"auth", to_base64("<token>:")}, {"identitytoken", token}};
     } else if (!user.empty()) {
-      auths[domain] = {{"auth", encode_base64(user + ":" + text_of(given, "password"))}};
+      auths[domain] = {{"auth", to_base64(user + ":" + text_of(given, "password"))}};
     } else if (!coded.empty()) {
       auths[domain] = {{"auth", coded}};
     }

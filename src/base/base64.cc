@@ -1,8 +1,8 @@
-#include "codec/base64.h"
+#include "base/base64.h"
 
 #include <cstdint>
 
-namespace shoal::codec {
+namespace shoal {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -17,7 +17,7 @@ int digit(char c) {
 
 }  // namespace
 
-std::string base64(std::string_view bytes) {
+std::string to_base64(std::string_view bytes) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (size_t i = 0; i < bytes.size(); i += 3) {
@@ -52,4 +52,4 @@ Result<std::string> from_base64(std::string_view text) {
   return out;
 }
 
-}  // namespace shoal::codec
+}  // namespace shoal

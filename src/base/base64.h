@@ -7,11 +7,11 @@
 
 #include "base/result.h"
 
-namespace shoal::codec {
+namespace shoal {
 
 // Standard alphabet, padded.
-std::string base64(std::string_view bytes);
+std::string to_base64(std::string_view bytes);
 // Either alphabet, padded or not. InvalidArgument for anything else.
 Result<std::string> from_base64(std::string_view text);
 
-}  // namespace shoal::codec
+}  // namespace shoal
