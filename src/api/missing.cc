@@ -19,7 +19,6 @@ void add_missing_routes(Router& router) {
   router.not_yet("containers", "this call on containers is");
   router.not_yet("images", "this call on images is");
   router.not_yet("exec", "this call on execs is");
-  router.not_yet("auth", "checking credentials is");
 }
 
 }  // namespace shoal::api

@@ -53,6 +53,13 @@ struct PullRequest {
   std::string platform;       // "linux/arm64"; empty: this machine's
 };
 
+// POST /auth, as `docker login` sends it.
+struct LoginRequest {
+  std::string username;
+  std::string password;
+  std::string server_address;  // "host:5000", with or without scheme and path; empty: Docker Hub
+};
+
 struct ImportRequest {
   std::string repository;            // "web" or "web:2"; empty: an image without a name
   std::string message;               // becomes its comment
@@ -101,6 +108,9 @@ class ImageStore {
   os::Co<Result<ImagePtr>> pull(PullRequest request, ProgressSink progress, os::StopToken stop);
   // GET /distribution/{name}/json.
   os::Co<Result<DistributionInfo>> inspect_remote(PullRequest request, os::StopToken stop);
+  // Asks the registry whether it knows the user; Unauthenticated when it does not. Keeps nothing:
+  // the client does.
+  os::Co<Result<void>> log_in(LoginRequest request, os::StopToken stop);
   // POST /images/load: a tar of `docker save` or an OCI layout, plain or compressed.
   os::Co<Result<std::vector<ImagePtr>>> load(ByteSource body, ProgressSink progress,
                                              os::StopToken stop);

@@ -21,6 +21,7 @@ constexpr int kAuthFd = 3;
 constexpr int kFolderFd = 4;
 constexpr const char* kAuthPath = "/proc/self/fd/3";
 constexpr const char* kFolderImage = "oci:/proc/self/fd/4:image";
+constexpr const char* kLoginPath = "/proc/self/fd/4/auth.json";
 constexpr size_t kAuthBytesMax = size_t{64} << 10;
 
 bool contains(std::string_view text, std::string_view part) {
@@ -198,6 +199,19 @@ os::Co<Result<void>> Registry::copy_to(std::string manifest_digest, int folder,
                                location(manifest_digest), kFolderImage});
   words.pass_fds.emplace_back(folder, kFolderFd);
   CO_RETURN_IF_ERROR(co_await ask(std::move(words), stop, false));
+  co_return Result<void>{};
+}
+
+os::Co<Result<void>> Registry::log_in(std::string username, std::string password,
+                                      const os::Fd& folder, os::StopToken stop) {
+  const char* verify = is_insecure_registry(ref_.domain, options_.insecure_registries)
+                           ? "--tls-verify=false"
+                           : "--tls-verify=true";
+  os::Command words = command({"login", "--username=" + username, "--password-stdin", verify,
+                               "--authfile", kLoginPath, ref_.domain});
+  words.input = std::move(password);
+  words.pass_fds.emplace_back(folder.get(), kFolderFd);
+  CO_RETURN_IF_ERROR(co_await ask(std::move(words), stop, true));
   co_return Result<void>{};
 }
 

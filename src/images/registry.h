@@ -50,6 +50,10 @@ class Registry {
   // Copies the image into an OCI layout in the folder (open, kept so by the caller); blobs that lie
   // there already are not fetched. Takes as long as it takes: the caller watches the folder.
   os::Co<Result<void>> copy_to(std::string manifest_digest, int folder, os::StopToken stop);
+  // Whether the registry knows this user; NotFound when it does not. skopeo writes the password
+  // into `folder`, which must be one in memory.
+  os::Co<Result<void>> log_in(std::string username, std::string password, const os::Fd& folder,
+                              os::StopToken stop);
   const model::ImageRef& ref() const { return ref_; }
 
  private:

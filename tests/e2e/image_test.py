@@ -99,11 +99,15 @@ class Images(NodeTest):
             refused = self.node.docker("pull", f"{PRIVATE}/private/whoami:1", check=False)
             self.assertNotEqual(refused.returncode, 0)
             self.assertIn("pull access denied", refused.stderr)
+        wrong = self.node.docker("login", "--username", "test", "--password-stdin", PRIVATE,
+                                 input="wrong", check=False)
+        self.assertIn(f"login attempt to http://{PRIVATE}/v2/ failed with status: 401", wrong.stderr)
         self.assertEqual(self.names(), {"busybox:demo"})
 
     def test_a_service_of_a_private_image(self):
         image = f"{PRIVATE}/private/whoami:1"
-        self.log_in()
+        login = ("login", "--username", "test", "--password-stdin", PRIVATE)
+        self.assertIn("Login Succeeded", self.node.out(*login, input="secret"))
         self.node.docker("service", "create", "--quiet", "--with-registry-auth", "--name", "private",
                          image)
         task = self.await_running("private", 1)[0]

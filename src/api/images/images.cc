@@ -2,9 +2,12 @@
 
 #include <charconv>
 
+#include "api/body.h"
 #include "api/filters.h"
 #include "api/images/image_json.h"
 #include "api/listing.h"
+#include "codec/json_reader.h"
+#include "codec/json_writer.h"
 #include "model/image_ref.h"
 
 namespace shoal::api {
@@ -111,6 +114,7 @@ void ImagesApi::add_routes(Router& router) {
   router.get("/images/{name...}/history", bind(this, &ImagesApi::history));
   router.post("/images/{name...}/tag", bind(this, &ImagesApi::tag));
   router.del("/images/{name...}", bind(this, &ImagesApi::remove));
+  router.post("/auth", bind(this, &ImagesApi::login));
   router.get("/distribution/{name...}/json", bind(this, &ImagesApi::distribution));
   // Named here because their paths are also those of other calls.
   router.get("/images/search", &not_there);
@@ -178,6 +182,24 @@ os::Co<Result<void>> ImagesApi::prune(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const auto report, co_await store_.prune(std::move(filter), users_));
   post("prune", "", "");
   responder.json(200, prune_json(report));
+  co_return Result<void>{};
+}
+
+os::Co<Result<void>> ImagesApi::login(Request& request, Responder& responder) {
+  CO_ASSIGN_OR_RETURN(const std::string body, co_await json_body(request));
+  CO_ASSIGN_OR_RETURN(const auto document, codec::JsonDocument::parse(body));
+  auto reader = document.root("AuthConfig");
+  images::LoginRequest asked;
+  reader.read("username", asked.username);
+  reader.read("password", asked.password);
+  reader.read("serveraddress", asked.server_address);
+  CO_RETURN_IF_ERROR(document.status());
+  CO_RETURN_IF_ERROR(co_await store_.log_in(std::move(asked), request.stop));
+  codec::JsonWriter json;
+  json.begin_object();
+  json.field("IdentityToken", "").field("Status", "Login Succeeded");
+  json.end_object();
+  responder.json(200, json.take());
   co_return Result<void>{};
 }
 

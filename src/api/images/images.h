@@ -1,5 +1,6 @@
-// /images/… and /distribution/…: the images of this node, for `docker pull`, `images`, `rmi`,
-// `load` and the rest. Decodes, asks the ImageStore, and writes what it answers in Docker's form.
+// /images/…, /distribution/… and /auth: the images of this node, for `docker pull`, `images`,
+// `rmi`, `load` and the rest. Decodes, asks the ImageStore, and writes what it answers in Docker's
+// form.
 #pragma once
 
 #include <string>
@@ -25,6 +26,7 @@ class ImagesApi {
   os::Co<Result<void>> tag(Request& request, Responder& responder);
   os::Co<Result<void>> remove(Request& request, Responder& responder);
   os::Co<Result<void>> prune(Request& request, Responder& responder);
+  os::Co<Result<void>> login(Request& request, Responder& responder);
   os::Co<Result<void>> distribution(Request& request, Responder& responder);
   // transfers.cc
   os::Co<Result<void>> create(Request& request, Responder& responder);

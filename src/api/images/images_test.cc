@@ -200,5 +200,20 @@ TEST_F(ImageCalls, PruneSaysWhatWentAndHowMuch) {
   EXPECT_TRUE(Json::parse(ask("POST", "/images/prune").body)["ImagesDeleted"].is_null());
 }
 
+TEST_F(ImageCalls, LoginNeedsAUserAPasswordAndAServerThatCanBeOne) {
+  const auto message_of = [](const auto& answer) {
+    return Json::parse(answer.body)["message"].template get<std::string>();
+  };
+  const auto nobody = ask("POST", "/auth", R"({"serveraddress": "http://127.0.0.1:1/v1/"})");
+  EXPECT_EQ(nobody.status, 401);
+  EXPECT_EQ(message_of(nobody),
+            "login attempt to http://127.0.0.1:1/v2/ failed with status: 401 Unauthorized");
+  const auto odd = ask("POST", "/auth", R"({"username": "a", "password": "b",
+                                            "serveraddress": "--help"})");
+  EXPECT_EQ(odd.status, 400);
+  EXPECT_EQ(message_of(odd), "invalid server address: --help");
+  EXPECT_EQ(ask("POST", "/auth", R"({"username": 5})").status, 400);
+}
+
 }  // namespace
 }  // namespace shoal::api
