@@ -1,4 +1,5 @@
 """./up as a newcomer types it, the tour of the README after it, and ./up --down."""
+import hashlib
 import json
 import os
 import pathlib
@@ -19,6 +20,9 @@ def tour():
     section = text.partition("## A tour of five minutes")[2].partition("\n## ")[0]
     return [re.sub(r"\s+# .*", "", line.strip()) for line in section.splitlines()
             if line.startswith("    ")]
+
+# As ./up names it after its folder.
+UP_CGROUP = "shoal-up-" + hashlib.md5(f"{ROOT}\n".encode()).hexdigest()[:8]
 
 
 class Up(unittest.TestCase):
@@ -44,7 +48,7 @@ class Up(unittest.TestCase):
         self.assertEqual([link["ifname"] for link in links], ["lo"])
         self.assertNotIn("shoal", self.machine.run("nft", "list", "tables").stdout)
         self.assertNotIn(str(STATE), self.machine.run("cat", "/proc/mounts").stdout)
-        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob("**/shoal-up")), [])
+        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob(f"**/{UP_CGROUP}")), [])
         self.assertFalse(STATE.exists())
         self.assertFalse(os.path.exists(self.environment["SHOAL_SOCKET"]))
         for process in pathlib.Path("/proc").glob("[0-9]*"):
