@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "dispatcher/messages.h"
+#include "model/node_protocol.h"
 #include "os/co.h"
 
 namespace shoal::agent {
@@ -14,8 +14,8 @@ namespace shoal::agent {
 class Listener {
  public:
   virtual ~Listener() = default;
-  virtual void on_session(const dispatcher::SessionMessage& message) = 0;
-  virtual void on_assignments(const dispatcher::AssignmentsMessage& message) = 0;
+  virtual void on_session(const model::SessionMessage& message) = 0;
+  virtual void on_assignments(const model::AssignmentsMessage& message) = 0;
   // The session is over, for whatever reason; the link sends nothing more until open().
   virtual void on_end(const Error& reason) = 0;
 };
@@ -26,14 +26,14 @@ class Link {
 
   // Opens a session; the first SessionMessage follows through the listener, which must outlive the
   // session. Unavailable when no manager answers now.
-  virtual os::Co<Result<model::SessionId>> open(dispatcher::SessionRequest request,
+  virtual os::Co<Result<model::SessionId>> open(model::SessionRequest request,
                                                 Listener& listener) = 0;
   // Asks for a COMPLETE assignment, and the changes from then on.
   virtual os::Co<Result<void>> subscribe(model::SessionId session) = 0;
   // Answers how long from now the next heartbeat is wanted.
   virtual os::Co<Result<Duration>> heartbeat(model::SessionId session) = 0;
   virtual os::Co<Result<void>> report(model::SessionId session,
-                                      std::vector<dispatcher::StatusUpdate> updates) = 0;
+                                      std::vector<model::StatusUpdate> updates) = 0;
   // Ends the session from this side. The node counts as down only when its heartbeats are overdue.
   virtual void close(model::SessionId session) = 0;
 };

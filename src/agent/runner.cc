@@ -47,7 +47,7 @@ os::Co<> Runner::keep_session() {
 }
 
 os::Co<Result<void>> Runner::one_session(Duration& backoff) {
-  dispatcher::SessionRequest request;
+  model::SessionRequest request;
   request.description = co_await executor_.describe();
   request.previous = last_session_;
   described_ = request.description;
@@ -90,7 +90,7 @@ os::Co<> Runner::refresh_description(model::SessionId session, os::StopToken sto
     model::NodeDescription now = co_await executor_.describe();
     if (stop.stopped() || now == described_) continue;
     described_ = now;
-    dispatcher::SessionRequest request{.description = std::move(now), .previous = session};
+    model::SessionRequest request{.description = std::move(now), .previous = session};
     const auto kept = co_await link_.open(request, *this);
     if (!kept && session_ == session) end_session(kept.error());
   }
@@ -102,7 +102,7 @@ os::Co<> Runner::subscribe(model::SessionId session) {
   if (!subscribed && session_ == session) end_session(subscribed.error());
 }
 
-os::Co<> Runner::send(std::vector<dispatcher::StatusUpdate> reports) {
+os::Co<> Runner::send(std::vector<model::StatusUpdate> reports) {
   const model::SessionId session = session_;
   const Result<void> taken = co_await link_.report(session, std::move(reports));
   // A new session gets every status again, so nothing is lost with a report that was not taken.
@@ -138,7 +138,7 @@ void Runner::end_session(Error reason) {
   session_over_.set(std::move(reason));
 }
 
-void Runner::on_session(const dispatcher::SessionMessage& message) {
+void Runner::on_session(const model::SessionMessage& message) {
   core_.on_session(message);
   executor_.on_node(message.node);
   if (std::exchange(session_, message.session) != message.session) {
@@ -147,7 +147,7 @@ void Runner::on_session(const dispatcher::SessionMessage& message) {
   pump_soon();
 }
 
-void Runner::on_assignments(const dispatcher::AssignmentsMessage& message) {
+void Runner::on_assignments(const model::AssignmentsMessage& message) {
   const Result<void> applied = core_.on_assignments(message, loop_.now());
   if (!applied) {
     log_.warn("assignments out of order, asking for all of them",

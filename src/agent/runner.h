@@ -46,14 +46,14 @@ class Runner final : private Listener {
   os::Co<> refresh_description(model::SessionId session, os::StopToken stop,
                                os::OneShot<bool> done);
   os::Co<> subscribe(model::SessionId session);
-  os::Co<> send(std::vector<dispatcher::StatusUpdate> reports);
+  os::Co<> send(std::vector<model::StatusUpdate> reports);
   // Steps the core and carries out what it asks; at most once per turn of the loop.
   void pump_soon();
   void pump();
   void end_session(Error reason);
 
-  void on_session(const dispatcher::SessionMessage& message) override;
-  void on_assignments(const dispatcher::AssignmentsMessage& message) override;
+  void on_session(const model::SessionMessage& message) override;
+  void on_assignments(const model::AssignmentsMessage& message) override;
   void on_end(const Error& reason) override;
 
   os::Loop& loop_;

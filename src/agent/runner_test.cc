@@ -6,9 +6,9 @@
 
 namespace shoal::agent {
 namespace {
-using dispatcher::AssignmentsMessage;
-using dispatcher::SessionMessage;
-using dispatcher::StatusUpdate;
+using model::AssignmentsMessage;
+using model::SessionMessage;
+using model::StatusUpdate;
 using model::TaskState;
 
 constexpr Duration kWithin = 30s;
@@ -18,8 +18,7 @@ class FakeLink final : public Link {
  public:
   explicit FakeLink(os::Loop& loop) : loop_(loop) {}
 
-  os::Co<Result<model::SessionId>> open(dispatcher::SessionRequest request,
-                                        Listener& hears) override {
+  os::Co<Result<model::SessionId>> open(model::SessionRequest request, Listener& hears) override {
     previous_sessions.push_back(request.previous);
     if (refusals_left > 0) {
       --refusals_left;
@@ -123,7 +122,7 @@ struct RunnerTest : testing::Test {
   void assign(const model::Ref<model::Task>& task) {
     AssignmentsMessage message;
     message.results_in = "1";
-    message.changes.push_back({dispatcher::AssignmentAction::Update, task->id, task});
+    message.changes.push_back({model::AssignmentAction::Update, task->id, task});
     link.listener->on_assignments(message);
   }
 

@@ -22,7 +22,7 @@ LocalLink::~LocalLink() {
   manager_.serve(nullptr);
 }
 
-os::Co<Result<model::SessionId>> LocalLink::open(dispatcher::SessionRequest request,
+os::Co<Result<model::SessionId>> LocalLink::open(model::SessionRequest request,
                                                  agent::Listener& listener) {
   auto* dispatcher = manager_.dispatcher();
   if (!dispatcher) co_return no_leader();
@@ -53,7 +53,7 @@ os::Co<Result<Duration>> LocalLink::heartbeat(model::SessionId session) {
 }
 
 os::Co<Result<void>> LocalLink::report(model::SessionId session,
-                                       std::vector<dispatcher::StatusUpdate> updates) {
+                                       std::vector<model::StatusUpdate> updates) {
   auto* dispatcher = manager_.dispatcher();
   const store::Store* store = manager_.store();
   if (!dispatcher || !store) co_return no_leader();
@@ -78,9 +78,9 @@ void LocalLink::send(dispatcher::Outgoing message) {
 }
 
 void LocalLink::deliver(const dispatcher::Outgoing& outgoing) {
-  if (const auto* session = std::get_if<dispatcher::SessionMessage>(&outgoing.message)) {
+  if (const auto* session = std::get_if<model::SessionMessage>(&outgoing.message)) {
     listener_->on_session(*session);
-  } else if (const auto* tasks = std::get_if<dispatcher::AssignmentsMessage>(&outgoing.message)) {
+  } else if (const auto* tasks = std::get_if<model::AssignmentsMessage>(&outgoing.message)) {
     listener_->on_assignments(*tasks);
   } else if (const auto* end = std::get_if<dispatcher::SessionEnd>(&outgoing.message)) {
     std::exchange(listener_, nullptr)->on_end(end->reason);

@@ -16,12 +16,12 @@ class LocalLink final : public agent::Link, private manager::Manager::Sessions {
   LocalLink(os::Loop& loop, manager::Manager& manager, model::NodeId node, std::string address);
   ~LocalLink() override;
 
-  os::Co<Result<model::SessionId>> open(dispatcher::SessionRequest request,
+  os::Co<Result<model::SessionId>> open(model::SessionRequest request,
                                         agent::Listener& listener) override;
   os::Co<Result<void>> subscribe(model::SessionId session) override;
   os::Co<Result<Duration>> heartbeat(model::SessionId session) override;
   os::Co<Result<void>> report(model::SessionId session,
-                              std::vector<dispatcher::StatusUpdate> updates) override;
+                              std::vector<model::StatusUpdate> updates) override;
   void close(model::SessionId session) override;
 
  private:

@@ -43,7 +43,8 @@ Result<void> Dispatcher::admit_registration(NodeEntry& entry, const NodeId& node
   return {};
 }
 
-Result<SessionId> Dispatcher::open_session(const NodeId& node, SessionRequest request, Time now) {
+Result<SessionId> Dispatcher::open_session(const NodeId& node, model::SessionRequest request,
+                                           Time now) {
   if (!started_) return unavailable("dispatcher is stopped");
   const auto at = nodes_.find(node);
   if (at == nodes_.end() || !at->second->stored) return not_found("node not found");
@@ -90,22 +91,22 @@ Result<Duration> Dispatcher::heartbeat(const NodeId& node, const SessionId& sess
 
 Result<void> Dispatcher::update_task_status(const store::Tables& tables, const NodeId& node,
                                             const SessionId& session,
-                                            std::vector<StatusUpdate> updates, Time now) {
+                                            std::vector<model::StatusUpdate> updates, Time now) {
   RETURN_IF_ERROR(with_session(node, session));
-  if (updates.size() > kStatusUpdatesMax) {
+  if (updates.size() > model::kStatusUpdatesMax) {
     return invalid_argument("{} statuses in one report, at most {} are taken", updates.size(),
-                            kStatusUpdatesMax);
+                            model::kStatusUpdatesMax);
   }
   if (statuses_.size() + updates.size() > kPendingStatusesMax) {
     return unavailable("too many task statuses wait to be written");
   }
-  for (const StatusUpdate& update : updates) {
+  for (const model::StatusUpdate& update : updates) {
     const auto task = tables.tasks().get(update.task);
     if (task && task->node_id != node) {
       return permission_denied("cannot update a task not assigned this node");
     }
   }
-  for (StatusUpdate& update : updates) {
+  for (model::StatusUpdate& update : updates) {
     const auto task = tables.tasks().get(update.task);
     if (!task || !is_observed(update.status.state)) continue;
     if (!update.status.timestamp.is_set()) update.status.timestamp = now;
@@ -137,8 +138,8 @@ void Dispatcher::close(const NodeId& node, NodeEntry& entry, Error reason) {
   entry.session.reset();
 }
 
-SessionMessage Dispatcher::session_message(const NodeEntry& entry) const {
-  SessionMessage message{.session = entry.session->id, .node = entry.stored, .managers = {}};
+model::SessionMessage Dispatcher::session_message(const NodeEntry& entry) const {
+  model::SessionMessage message{.session = entry.session->id, .node = entry.stored, .managers = {}};
   for (const auto& [node, address] : managers_) {
     message.managers.push_back({.node = node, .address = address});
   }
@@ -147,13 +148,13 @@ SessionMessage Dispatcher::session_message(const NodeEntry& entry) const {
 
 void Dispatcher::queue_complete(const NodeId& node, NodeEntry& entry) {
   Session& session = *entry.session;
-  AssignmentsMessage message{.type = AssignmentsType::Complete,
-                             .applies_to = "",
-                             .results_in = std::to_string(++session.sequence),
-                             .changes = {}};
+  model::AssignmentsMessage message{.type = model::AssignmentsType::Complete,
+                                    .applies_to = "",
+                                    .results_in = std::to_string(++session.sequence),
+                                    .changes = {}};
   message.changes.reserve(entry.tasks.size());
   for (const auto& [id, task] : entry.tasks) {
-    message.changes.push_back({AssignmentAction::Update, id, task});
+    message.changes.push_back({model::AssignmentAction::Update, id, task});
   }
   session.complete_due = false;
   session.dirty.clear();
@@ -162,18 +163,18 @@ void Dispatcher::queue_complete(const NodeId& node, NodeEntry& entry) {
 
 void Dispatcher::queue_changes(const NodeId& node, NodeEntry& entry) {
   Session& session = *entry.session;
-  AssignmentsMessage message{.type = AssignmentsType::Incremental,
-                             .applies_to = std::to_string(session.sequence),
-                             .results_in = std::to_string(session.sequence + 1),
-                             .changes = {}};
+  model::AssignmentsMessage message{.type = model::AssignmentsType::Incremental,
+                                    .applies_to = std::to_string(session.sequence),
+                                    .results_in = std::to_string(session.sequence + 1),
+                                    .changes = {}};
   ++session.sequence;
   message.changes.reserve(session.dirty.size());
   for (const auto& id : session.dirty) {
     const auto task = entry.tasks.find(id);
     if (task == entry.tasks.end()) {
-      message.changes.push_back({AssignmentAction::Remove, id, nullptr});
+      message.changes.push_back({model::AssignmentAction::Remove, id, nullptr});
     } else {
-      message.changes.push_back({AssignmentAction::Update, id, task->second});
+      message.changes.push_back({model::AssignmentAction::Update, id, task->second});
     }
   }
   session.dirty.clear();

@@ -21,7 +21,7 @@
 
 #include "base/rng.h"
 #include "dispatcher/heartbeats.h"
-#include "dispatcher/messages.h"
+#include "dispatcher/outgoing.h"
 #include "store/plan.h"
 
 namespace shoal::dispatcher {
@@ -49,7 +49,7 @@ class Dispatcher {
   // Opens a session for a node that exists, or keeps `previous` when that is the node's present one
   // and takes over its description. Any other session of the node ends. Queues a SessionMessage.
   // NotFound "node not found"; Unavailable before reset() and when the node registers too often.
-  Result<model::SessionId> open_session(const model::NodeId& node, SessionRequest request,
+  Result<model::SessionId> open_session(const model::NodeId& node, model::SessionRequest request,
                                         Time now);
   // Queues a COMPLETE message with every task of the node, and from then on the changes.
   Result<void> subscribe(const model::NodeId& node, const model::SessionId& session);
@@ -60,7 +60,7 @@ class Dispatcher {
   // tasks, states that do not rise and states that no agent may report are passed over.
   Result<void> update_task_status(const store::Tables& tables, const model::NodeId& node,
                                   const model::SessionId& session,
-                                  std::vector<StatusUpdate> updates, Time now);
+                                  std::vector<model::StatusUpdate> updates, Time now);
   // The connection is gone. The node stays up until its heartbeat is overdue. Unknown sessions are
   // passed over.
   void end_session(const model::NodeId& node, const model::SessionId& session);
@@ -96,7 +96,7 @@ class Dispatcher {
   void plan_nodes(const store::Tables& tables, store::Plan& plan);
   void plan_orphans(const store::Tables& tables, Time now, store::Plan& plan);
   void plan_statuses(const store::Tables& tables, store::Plan& plan);
-  SessionMessage session_message(const NodeEntry& entry) const;
+  model::SessionMessage session_message(const NodeEntry& entry) const;
   void queue_complete(const model::NodeId& node, NodeEntry& entry);
   void queue_changes(const model::NodeId& node, NodeEntry& entry);
 

@@ -65,10 +65,10 @@ class DispatcherTest : public testing::Test {
   }
 
   // The assignments among what waits to be sent.
-  std::vector<AssignmentsMessage> assignments() {
-    std::vector<AssignmentsMessage> found;
+  std::vector<model::AssignmentsMessage> assignments() {
+    std::vector<model::AssignmentsMessage> found;
     for (auto& outgoing : dispatcher.take_outgoing()) {
-      if (auto* message = std::get_if<AssignmentsMessage>(&outgoing.message)) {
+      if (auto* message = std::get_if<model::AssignmentsMessage>(&outgoing.message)) {
         found.push_back(std::move(*message));
       }
     }
@@ -84,10 +84,11 @@ class DispatcherTest : public testing::Test {
   std::unique_ptr<store::Store::Watch> watch;
 };
 
-std::vector<std::string> described(const AssignmentsMessage& message) {
+std::vector<std::string> described(const model::AssignmentsMessage& message) {
   std::vector<std::string> lines;
   for (const auto& change : message.changes) {
-    lines.push_back((change.action == AssignmentAction::Remove ? "-" : "+") + change.task_id.str());
+    lines.push_back((change.action == model::AssignmentAction::Remove ? "-" : "+") +
+                    change.task_id.str());
   }
   return lines;
 }
@@ -107,7 +108,7 @@ TEST_F(DispatcherTest, ARegisteredNodeIsReadyWithItsAddressAndDescription) {
   EXPECT_EQ(node->description, description);
   const auto sent = dispatcher.take_outgoing();
   ASSERT_THAT(sent, SizeIs(1));
-  EXPECT_EQ(std::get<SessionMessage>(sent[0].message).session, *session);
+  EXPECT_EQ(std::get<model::SessionMessage>(sent[0].message).session, *session);
 }
 
 TEST_F(DispatcherTest, AnUnknownNodeGetsNoSession) {
@@ -226,7 +227,7 @@ TEST_F(DispatcherTest, TheFirstAssignmentIsCompleteAndLaterOnesHoldWhatChanged) 
   ASSERT_TRUE(dispatcher.subscribe(kN1, session));
   auto sent = assignments();
   ASSERT_THAT(sent, SizeIs(1));
-  EXPECT_EQ(sent[0].type, AssignmentsType::Complete);
+  EXPECT_EQ(sent[0].type, model::AssignmentsType::Complete);
   EXPECT_THAT(described(sent[0]), ElementsAre("+web.1.a"));
   const std::string at = sent[0].results_in;
 
@@ -238,7 +239,7 @@ TEST_F(DispatcherTest, TheFirstAssignmentIsCompleteAndLaterOnesHoldWhatChanged) 
   swarm.edit_task("web.2.b", [](model::Task& t) { t.desired_state = TaskState::Shutdown; });
   sent = assignments();
   ASSERT_THAT(sent, SizeIs(1));
-  EXPECT_EQ(sent[0].type, AssignmentsType::Incremental);
+  EXPECT_EQ(sent[0].type, model::AssignmentsType::Incremental);
   EXPECT_EQ(sent[0].applies_to, at);
   EXPECT_THAT(described(sent[0]), ElementsAre("-web.1.a", "+web.3.c"));
 }
@@ -342,7 +343,7 @@ TEST_F(DispatcherTest, AReportOfAbsurdSizeIsRefused) {
   swarm.node("n1");
   start();
   const SessionId session = join();
-  std::vector<StatusUpdate> many(kStatusUpdatesMax + 1);
+  std::vector<model::StatusUpdate> many(model::kStatusUpdatesMax + 1);
   EXPECT_EQ(
       dispatcher.update_task_status(swarm.read(), kN1, session, many, swarm.now()).error().code,
       ErrorCode::InvalidArgument);
@@ -396,8 +397,8 @@ TEST_F(DispatcherTest, EverySessionHearsOfANewManager) {
   swarm.edit_node("n2", [](model::Node& node) { node.manager_address = "10.0.0.2:2377"; });
   const auto sent = dispatcher.take_outgoing();
   ASSERT_THAT(sent, SizeIs(1));
-  EXPECT_THAT(std::get<SessionMessage>(sent[0].message).managers,
-              ElementsAre(ManagerPeer{NodeId::of("n2"), "10.0.0.2:2377", 10}));
+  EXPECT_THAT(std::get<model::SessionMessage>(sent[0].message).managers,
+              ElementsAre(model::ManagerPeer{NodeId::of("n2"), "10.0.0.2:2377", 10}));
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ void AgentHost::call(Call<T> request, Reply<T> reply) {
 void AgentHost::connect() {
   ++connection_;
   broken_ = {};
-  const dispatcher::SessionRequest request{
+  const model::SessionRequest request{
       .description = {.hostname = node_.str()}, .previous = last_session_, .address = "10.0.0.1"};
   call<model::SessionId>(
       [this, request](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
@@ -153,7 +153,7 @@ void AgentHost::notice_broken_stream(Duration delay) {
 }
 
 void AgentHost::deliver(const dispatcher::Outgoing& outgoing) {
-  const bool opens = std::holds_alternative<dispatcher::SessionMessage>(outgoing.message);
+  const bool opens = std::holds_alternative<model::SessionMessage>(outgoing.message);
   // What a stream that broke still brings does not open the next one.
   const bool awaited = opens && session_.empty() && outgoing.session != broken_;
   if (outgoing.session != session_ && !awaited) return;
@@ -161,7 +161,7 @@ void AgentHost::deliver(const dispatcher::Outgoing& outgoing) {
   wake();
 }
 
-void AgentHost::on_message(const dispatcher::SessionMessage& message) {
+void AgentHost::on_message(const model::SessionMessage& message) {
   const bool fresh = session_ != message.session;
   agent_->on_session(message);
   if (!fresh) return;
@@ -173,7 +173,7 @@ void AgentHost::on_message(const dispatcher::SessionMessage& message) {
   beat();
 }
 
-void AgentHost::on_message(const dispatcher::AssignmentsMessage& message) {
+void AgentHost::on_message(const model::AssignmentsMessage& message) {
   if (const auto taken = agent_->on_assignments(message, loop_.now()); !taken) {
     trace_.note("{} subscribes again: {}", node_, taken.error().message);
     subscribe();

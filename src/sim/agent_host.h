@@ -52,8 +52,8 @@ class AgentHost {
   void lose_session(std::string_view why);
   void notice_broken_stream(Duration delay);
   void deliver(const dispatcher::Outgoing& outgoing);
-  void on_message(const dispatcher::SessionMessage& message);
-  void on_message(const dispatcher::AssignmentsMessage& message);
+  void on_message(const model::SessionMessage& message);
+  void on_message(const model::AssignmentsMessage& message);
   void on_message(const dispatcher::SessionEnd& message);
   void subscribe();
   void beat();

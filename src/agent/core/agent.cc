@@ -4,8 +4,8 @@
 
 namespace shoal::agent {
 
-using dispatcher::AssignmentAction;
-using dispatcher::AssignmentsType;
+using model::AssignmentAction;
+using model::AssignmentsType;
 
 void Agent::adopt(const std::vector<FoundContainer>& found, Time now) {
   for (const FoundContainer& container : found) {
@@ -13,7 +13,7 @@ void Agent::adopt(const std::vector<FoundContainer>& found, Time now) {
   }
 }
 
-void Agent::on_session(const dispatcher::SessionMessage& message) {
+void Agent::on_session(const model::SessionMessage& message) {
   node_ = message.node;
   if (message.session == session_ && connected_) return;
   session_ = message.session;
@@ -29,7 +29,7 @@ void Agent::on_session_lost() {
   connected_ = false;
 }
 
-Result<void> Agent::on_assignments(const dispatcher::AssignmentsMessage& message, Time now) {
+Result<void> Agent::on_assignments(const model::AssignmentsMessage& message, Time now) {
   if (message.type == AssignmentsType::Incremental) {
     if (sequence_.empty() || message.applies_to != sequence_) {
       return failed_precondition("assignment applies to \"{}\", but the node is at \"{}\"",
@@ -118,7 +118,7 @@ std::optional<Time> Agent::reports_due() const {
 void Agent::collect_reports(Time now, Effects& effects) {
   const auto due = reports_due();
   if (!due || *due > now) return;
-  while (!unreported_.empty() && effects.reports.size() < dispatcher::kStatusUpdatesMax) {
+  while (!unreported_.empty() && effects.reports.size() < model::kStatusUpdatesMax) {
     const TaskMachine& machine = tasks_.at(*unreported_.begin());
     effects.reports.push_back({.task = machine.id(), .status = machine.status()});
     unreported_.erase(unreported_.begin());

@@ -17,7 +17,7 @@
 
 #include "agent/core/executor_ops.h"
 #include "agent/core/task_machine.h"
-#include "dispatcher/messages.h"
+#include "model/node_protocol.h"
 
 namespace shoal::agent {
 
@@ -28,8 +28,8 @@ inline constexpr Duration kReportPause = 100ms;
 inline constexpr Duration kUrgentReportPause = 5ms;
 
 struct Effects {
-  std::vector<Operation> operations;              // for the executor, in order
-  std::vector<dispatcher::StatusUpdate> reports;  // one message to the manager; may be empty
+  std::vector<Operation> operations;         // for the executor, in order
+  std::vector<model::StatusUpdate> reports;  // one message to the manager; may be empty
 
   bool empty() const { return operations.empty() && reports.empty(); }
 };
@@ -40,12 +40,12 @@ class Agent {
   void adopt(const std::vector<FoundContainer>& found, Time now);
 
   // A session is open: reports flow, all of them anew. The node's own record is kept for templates.
-  void on_session(const dispatcher::SessionMessage& message);
+  void on_session(const model::SessionMessage& message);
   // Reports wait from now on; containers go on.
   void on_session_lost();
   // An error (FailedPrecondition) when an INCREMENTAL message does not apply to what the agent has:
   // nothing is changed, the shell must subscribe again.
-  Result<void> on_assignments(const dispatcher::AssignmentsMessage& message, Time now);
+  Result<void> on_assignments(const model::AssignmentsMessage& message, Time now);
   // An outcome that fits nothing is passed over.
   void on_outcome(const Outcome& outcome, Time now);
 

@@ -8,9 +8,9 @@
 namespace shoal::agent {
 namespace {
 
-using dispatcher::AssignmentAction;
-using dispatcher::AssignmentsMessage;
-using dispatcher::AssignmentsType;
+using model::AssignmentAction;
+using model::AssignmentsMessage;
+using model::AssignmentsType;
 using model::SessionId;
 using model::TaskId;
 using model::TaskState;
@@ -59,7 +59,7 @@ class AgentTest : public testing::Test {
     step();
   }
 
-  Result<void> incremental(std::vector<dispatcher::AssignmentChange> changes) {
+  Result<void> incremental(std::vector<model::AssignmentChange> changes) {
     AssignmentsMessage message{.type = AssignmentsType::Incremental,
                                .applies_to = std::to_string(sequence),
                                .results_in = next_sequence(),
@@ -112,7 +112,7 @@ class AgentTest : public testing::Test {
   Time now{1'700'000'000'000'000'000};
   int sequence = 0;
   std::vector<std::string> asked;
-  std::vector<dispatcher::StatusUpdate> reports;
+  std::vector<model::StatusUpdate> reports;
   int report_count = 0;
 };
 

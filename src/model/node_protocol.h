@@ -13,17 +13,16 @@
 #pragma once
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "model/node.h"
 #include "model/task.h"
 
-namespace shoal::dispatcher {
+namespace shoal::model {
 
 // A manager that an agent may talk to.
 struct ManagerPeer {
-  model::NodeId node;
+  NodeId node;
   std::string address;  // "10.0.0.1:2377"
   int64_t weight = 10;
 
@@ -32,16 +31,16 @@ struct ManagerPeer {
 
 // Agent to manager: opens a session, or renews the description of the one it has.
 struct SessionRequest {
-  model::NodeDescription description;
-  model::SessionId previous;  // of the session before, empty at the first
-  std::string address;        // where the node was seen from; the manager's shell fills it in
+  NodeDescription description;
+  SessionId previous;   // of the session before, empty at the first
+  std::string address;  // where the node was seen from; the manager's shell fills it in
 };
 
 // Manager to agent: the first one within the answer to SessionRequest, another one whenever the
 // node's own record or the list of managers changed. Managers that are not listed are forgotten.
 struct SessionMessage {
-  model::SessionId session;
-  model::Ref<model::Node> node;
+  SessionId session;
+  Ref<Node> node;
   std::vector<ManagerPeer> managers;
 };
 
@@ -50,8 +49,8 @@ enum class AssignmentAction { Update, Remove };
 // Secrets, configs and networks become further kinds of change when they exist.
 struct AssignmentChange {
   AssignmentAction action = AssignmentAction::Update;
-  model::TaskId task_id;
-  model::Ref<model::Task> task;  // null for Remove
+  TaskId task_id;
+  Ref<Task> task;  // null for Remove
 };
 
 enum class AssignmentsType { Complete, Incremental };
@@ -64,27 +63,15 @@ struct AssignmentsMessage {
   std::vector<AssignmentChange> changes;
 };
 
-// Manager to agent: the session is over; open a new one after a back-off.
-struct SessionEnd {
-  Error reason;
-};
-
-// What the dispatcher wants sent to one session, in order.
-struct Outgoing {
-  model::NodeId node;
-  model::SessionId session;
-  std::variant<SessionMessage, AssignmentsMessage, SessionEnd> message;
-};
-
 // The most statuses that one report may hold; an agent with more sends several.
 inline constexpr size_t kStatusUpdatesMax = 10'000;
 
 // Agent to manager: how a task does. A timestamp that is unset is filled in on arrival.
 struct StatusUpdate {
-  model::TaskId task;
-  model::TaskStatus status;
+  TaskId task;
+  TaskStatus status;
 
   bool operator==(const StatusUpdate&) const = default;
 };
 
-}  // namespace shoal::dispatcher
+}  // namespace shoal::model
