@@ -40,6 +40,14 @@ std::string from_base36(std::string_view digits, size_t size) {
   return number;
 }
 
+// Looks at every byte, also after the first that differs.
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  volatile unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) difference = difference | (a[i] ^ b[i]);
+  return difference == 0;
+}
+
 }  // namespace
 
 std::string make_join_token(std::string_view root_digest, std::string_view secret) {
@@ -61,6 +69,15 @@ Result<JoinToken> parse_join_token(std::string_view token) {
     return invalid;
   }
   return parsed;
+}
+
+Result<model::NodeRole> token_role(const model::Cluster& cluster, std::string_view token) {
+  const bool manager = equal_in_constant_time(token, cluster.join_token_manager);
+  const bool worker = equal_in_constant_time(token, cluster.join_token_worker);
+  if (!parse_join_token(token) || (!manager && !worker)) {
+    return invalid_argument("A valid join token is necessary to join this cluster");
+  }
+  return manager ? model::NodeRole::Manager : model::NodeRole::Worker;
 }
 
 }  // namespace shoal::ca

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/cluster.h"
 
 namespace shoal::ca {
 
@@ -26,5 +27,9 @@ struct JoinToken {
 };
 // InvalidArgument "invalid join token" for anything else.
 Result<JoinToken> parse_join_token(std::string_view token);
+
+// The role that this token buys in this swarm. InvalidArgument, in Docker's words, for anything but
+// one of its two tokens; how long that takes does not depend on how much of it is right.
+Result<model::NodeRole> token_role(const model::Cluster& cluster, std::string_view token);
 
 }  // namespace shoal::ca

@@ -35,5 +35,29 @@ TEST(JoinToken, RefusesEverythingElse) {
   }
 }
 
+TEST(TokenRole, IsThatOfTheTokenOfThisSwarm) {
+  const std::string digest(32, 'd');
+  model::Cluster cluster;
+  cluster.join_token_worker = make_join_token(digest, std::string(16, 'w'));
+  cluster.join_token_manager = make_join_token(digest, std::string(16, 'm'));
+  EXPECT_EQ(token_role(cluster, cluster.join_token_worker), model::NodeRole::Worker);
+  EXPECT_EQ(token_role(cluster, cluster.join_token_manager), model::NodeRole::Manager);
+
+  const Error refused{ErrorCode::InvalidArgument,
+                      "A valid join token is necessary to join this cluster"};
+  for (const std::string& bad :
+       {std::string(), std::string("SWMTKN-1-"), cluster.join_token_worker + "0",
+        cluster.join_token_worker.substr(0, 84), make_join_token(digest, std::string(16, 'x')),
+        make_join_token(std::string(32, 'e'), std::string(16, 'w'))}) {
+    const auto role = token_role(cluster, bad);
+    ASSERT_FALSE(role) << bad;
+    EXPECT_EQ(role.error(), refused);
+  }
+}
+
+TEST(TokenRole, AClusterWithoutTokensLetsNobodyIn) {
+  EXPECT_FALSE(token_role(model::Cluster(), ""));
+}
+
 }  // namespace
 }  // namespace shoal::ca
