@@ -6,13 +6,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "os/file.h"
 
 namespace shoal::engine {
 namespace {
 
 constexpr int kSyncFd = 3, kStartFd = 4, kAttachFd = 5;
 constexpr size_t kMessageMax = 64 * 1024;
+constexpr size_t kExitFileMax = 64;
 
 struct Pipe {
   os::Fd read, write;
@@ -59,9 +63,8 @@ std::vector<std::string> arguments(const ConmonCommand& c) {
   if (c.tty) add({"--terminal"});
   if (c.open_stdin) add({"--stdin"});
   if (c.open_stdin && !c.stdin_once) add({"--leave-stdin-open"});
-  if (c.exec_process.empty()) {
-    add({"--persist-dir", c.folder});
-  } else {
+  add({"--persist-dir", c.folder});
+  if (!c.exec_process.empty()) {
     add({"--exec", "--exec-process-spec", c.exec_process});
     if (c.exec_attach) add({"--exec-attach"});
   }
@@ -104,7 +107,9 @@ Result<Conmon> start_conmon(const ConmonCommand& c, const Cgroups& cgroups,
   command.argv = arguments(c);
   command.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                  "TZ=UTC",  // The log's times.
-                 "TMPDIR=" + c.tmp, "_OCI_SYNCPIPE=" + std::to_string(kSyncFd),
+                 "TMPDIR=" + c.tmp,
+                 "_LIBCONTAINER_STATEDIR=" + c.folder,  // The runtime's copy of itself, /tmp else.
+                 "_OCI_SYNCPIPE=" + std::to_string(kSyncFd),
                  "_OCI_STARTPIPE=" + std::to_string(kStartFd)};
   command.pass_fds = {{sync.write.get(), kSyncFd}, {start.read.get(), kStartFd}};
   if (c.exec_attach) {
@@ -156,6 +161,14 @@ os::Co<Result<ConmonMessage>> first_message(os::Loop& loop, int pipe, Duration p
   if (!message) co_return std::unexpected(message.error());
   if (!*message) co_return internal_error("the OCI runtime ended without a word");
   co_return **message;
+}
+
+std::optional<int32_t> read_exit_code(const std::string& folder) {
+  const auto text = os::read_file(folder + "/exit", kExitFileMax);
+  int32_t code = 0;
+  const bool known =
+      text && std::from_chars(text->data(), text->data() + text->size(), code).ec == std::errc();
+  return known ? std::optional(code) : std::nullopt;
 }
 
 Error runtime_error(const std::string& phase, const std::string& program, std::string text) {

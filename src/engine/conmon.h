@@ -61,6 +61,12 @@ os::Co<Result<std::optional<ConmonMessage>>> next_message(os::Loop& loop, int pi
 os::Co<Result<ConmonMessage>> first_message(os::Loop& loop, int pipe, Duration patience,
                                             os::StopToken stop);
 
+// What conmon wrote down at the end of the process that it held in `folder`; nothing when it ended
+// before that process did. Blocks.
+std::optional<int32_t> read_exit_code(const std::string& folder);
+// The code to tell then: the process is killed as well.
+inline constexpr int32_t kLostExitCode = 137;
+
 // Docker's words for what the runtime said: `OCI runtime create failed: exec: "x": executable file
 // not found in $PATH: unknown`. `phase` is "create" or "exec".
 Error runtime_error(const std::string& phase, const std::string& program, std::string text);

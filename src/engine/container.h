@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -79,6 +80,10 @@ class Container {
   // Runs one more process in it. Conflict unless Running. The error of a program that is not there
   // is InvalidArgument, see start_failure_code.
   virtual os::Co<Result<std::shared_ptr<Exec>>> exec(ExecDescription description) = 0;
+
+  // Takes over the execs that an earlier daemon left in it, running or ended meanwhile; what was
+  // cut off before it ran is removed. Once, after Engine::adopt.
+  virtual os::Co<Result<std::vector<AdoptedExec>>> adopt_execs() = 0;
 
   // Its log; a container without one has none to read (FailedPrecondition, as Docker's driver
   // "none").

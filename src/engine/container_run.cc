@@ -3,16 +3,18 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
+#include "engine/conmon.h"
 #include "engine/exec_run.h"
 #include "engine/stats_read.h"
+#include "engine/strays.h"
 #include "os/file.h"
 
 namespace shoal::engine {
@@ -21,10 +23,7 @@ namespace {
 // After a SIGKILL, until clients that have not read the last output lose it.
 constexpr Duration kHangUpAfter = 500ms;
 
-constexpr size_t kExitFileMax = 64;
 constexpr Duration kKillPatience = 30s;
-// What a container has for a code when conmon is gone that alone knew it: it was killed with it.
-constexpr int32_t kLostExitCode = 137;
 
 // crun holds the created process at a fifo in its own state; opening it for it is what `crun start`
 // does, at the price of a program more (3 ms). An unknown layout gets the program.
@@ -38,6 +37,13 @@ Result<void> open_start_gate(const Shared& shared, const std::string& id) {
   if (::unlink(gate.c_str()) != 0) return os::system_error("unlink", gate, errno);
   if (::write(fd.get(), "", 1) != 1) return os::system_error("write", gate, errno);
   return {};
+}
+
+// Unset when there is no such file. It may have been written before this daemon began.
+Time written_at(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return {};
+  return Time{info.st_mtim.tv_sec * int64_t{1'000'000'000} + info.st_mtim.tv_nsec};
 }
 
 // Only a child of ours is there to be reaped; after a restart it is another's.
@@ -58,22 +64,20 @@ Result<void> write_control(const std::string& fifo, const std::string& line) {
   return {};
 }
 
-Result<void> erase_container(const Shared& shared, const std::string& id, std::string cgroup) {
-  const std::string folder = shared.folder(id);
-  if (cgroup.empty()) {
-    const auto record = read_record(folder);
-    if (record) {
-      cgroup = record->cgroup;
-      // A conmon that is still there would go on to start what is being removed.
-      if (record->supervisor) {
-        const auto conmon = open_process(*record->supervisor, shared.host.boot_id);
-        if (conmon) ::syscall(SYS_pidfd_send_signal, conmon->get(), SIGKILL, nullptr, 0);
-      }
-    }
-  }
+Result<void> erase_container(const Shared& shared, const std::string& id,
+                             const std::string& cgroup) {
   if (!cgroup.empty()) RETURN_IF_ERROR(shared.cgroups.destroy(cgroup));
   RETURN_IF_ERROR(os::remove_tree(shared.runtime_root() + "/" + id));
+  const std::string folder = shared.folder(id);
+  RETURN_IF_ERROR(remove_runtime_copies(folder));
   return os::remove_tree(folder);
+}
+
+Result<void> erase_half_made(const Shared& shared, const std::string& id) {
+  const std::string folder = shared.folder(id);
+  const auto record = read_record(folder);
+  RETURN_IF_ERROR(end_makers(folder));
+  return erase_container(shared, id, record ? record->cgroup : "");
 }
 
 ContainerRun::ContainerRun(Shared& shared, Record record, os::Child supervisor, os::Fd process,
@@ -99,7 +103,9 @@ os::Co<> ContainerRun::follow() {
     co_return;
   }
   ExitStatus status = co_await shared_.loop.offload([this] { return collect_exit(); });
-  status.finished_at = shared_.loop.now();
+  if (!status.finished_at.is_set()) status.finished_at = shared_.loop.now();
+  // The clock of files is a few milliseconds behind.
+  status.finished_at = std::max(status.finished_at, record_.started_at);
   if (!status.error.empty()) {
     shared_.log.warn("container lost its supervisor", {{"container", record_.id}});
   }
@@ -109,14 +115,12 @@ os::Co<> ContainerRun::follow() {
 ExitStatus ContainerRun::collect_exit() const {
   if (supervisor_.pidfd) reap(supervisor_.pidfd);
   ExitStatus status;
-  const auto text = os::read_file(folder() + "/exit", kExitFileMax);
-  const bool known =
-      text &&
-      std::from_chars(text->data(), text->data() + text->size(), status.code).ec == std::errc();
-  if (!known) {
-    status.code = kLostExitCode;
-    status.error = "conmon ended before the container did";
-  }
+  const auto code = read_exit_code(folder());
+  const bool known = code.has_value();
+  status.code = code.value_or(kLostExitCode);
+  // An earlier daemon's: it may have ended long before this one began.
+  if (known && supervisor_.pid < 0) status.finished_at = written_at(folder() + "/exit");
+  if (!known) status.error = "conmon ended before the container did";
   // Without conmon nothing holds the streams; beside a host's processes some may have stayed.
   if (!known || record_.shares_host_pids) {
     for (const pid_t pid : shared_.cgroups.processes(record_.cgroup)) ::kill(pid, SIGKILL);
@@ -237,6 +241,11 @@ os::Co<Result<std::shared_ptr<Exec>>> ContainerRun::exec(ExecDescription descrip
   const auto self = shared_from_this();
   CO_RETURN_IF_ERROR(expect_running("exec"));
   co_return co_await start_exec(shared_, record_.id, std::move(description), given_up_.token());
+}
+
+os::Co<Result<std::vector<AdoptedExec>>> ContainerRun::adopt_execs() {
+  const auto self = shared_from_this();
+  co_return co_await engine::adopt_execs(shared_, record_.id, given_up_.token());
 }
 
 Result<std::unique_ptr<LogReader>> ContainerRun::logs(LogQuery query) {

@@ -32,8 +32,13 @@ struct Shared {
 };
 
 // Removes everything of the container from the machine: processes of its cgroup, the cgroup, the
-// runtime's state, the folder. `cgroup` empty: taken from the record, if there is one. Blocks.
-Result<void> erase_container(const Shared& shared, const std::string& id, std::string cgroup);
+// runtime's state, the folder. For one that was made as a whole and whose conmon ends. Blocks.
+Result<void> erase_container(const Shared& shared, const std::string& id,
+                             const std::string& cgroup);
+
+// The same for one that may be half-made: first whoever still works on it is ended, or it would go
+// on to start what is being removed. The cgroup is that of the record, if there is one. Blocks.
+Result<void> erase_half_made(const Shared& shared, const std::string& id);
 
 class ContainerRun final : public Container, public std::enable_shared_from_this<ContainerRun> {
  public:
@@ -59,6 +64,7 @@ class ContainerRun final : public Container, public std::enable_shared_from_this
   os::Co<Result<std::unique_ptr<Attachment>>> attach() override;
   os::Co<Result<void>> resize(uint16_t rows, uint16_t columns) override;
   os::Co<Result<std::shared_ptr<Exec>>> exec(ExecDescription description) override;
+  os::Co<Result<std::vector<AdoptedExec>>> adopt_execs() override;
   Result<std::unique_ptr<LogReader>> logs(LogQuery query) override;
   os::Co<Result<Stats>> stats() override;
   os::Co<Result<ProcessTable>> top(std::string ps_args) override;

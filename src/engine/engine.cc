@@ -28,6 +28,18 @@ bool is_id(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c); });
 }
 
+// Kept in the run root. One on a disk outlives a boot, and the containers in it do not.
+Result<std::string> read_epoch(const EngineOptions& options, const HostFacts& host) {
+  const std::string path = options.run_root + "/epoch";
+  const auto kept = os::read_file(path);
+  if (kept && kept->starts_with(host.boot_id)) return kept;
+  ASSIGN_OR_RETURN(std::string fresh, os::read_file("/proc/sys/kernel/random/uuid"));
+  while (fresh.ends_with('\n')) fresh.pop_back();
+  fresh = host.boot_id + " " + fresh;
+  RETURN_IF_ERROR(replace_file(path, fresh));
+  return fresh;
+}
+
 // A container on its way: what create() has made so far.
 struct Birth {
   Record record;
@@ -38,14 +50,16 @@ struct Birth {
 class LocalEngine final : public Engine {
  public:
   LocalEngine(os::Loop& loop, Log& log, HostFacts host, EngineOptions options, Cgroups cgroups,
-              std::string seccomp_profile)
+              std::string seccomp_profile, std::string epoch)
       : log_watch_(loop),
         shared_{loop,       log,          std::move(host), std::move(options), std::move(cgroups),
                 log_watch_, stop_.token()},
-        seccomp_profile_(std::move(seccomp_profile)) {}
+        seccomp_profile_(std::move(seccomp_profile)),
+        epoch_(std::move(epoch)) {}
   ~LocalEngine() override { stop_.stop(); }
 
   const HostFacts& host() const override { return shared_.host; }
+  const std::string& epoch() const override { return epoch_; }
   os::Co<Result<std::shared_ptr<Container>>> create(ContainerDescription description,
                                                     os::StopToken stop) override;
   os::Co<Result<std::vector<std::string>>> list() override;
@@ -69,6 +83,7 @@ class LocalEngine final : public Engine {
   LogWatch log_watch_;
   Shared shared_;
   const std::string seccomp_profile_;
+  const std::string epoch_;
   SeccompCache seccomp_cache_;
 };
 
@@ -93,7 +108,7 @@ Result<Birth> LocalEngine::conceive(const ContainerDescription& description) {
     return os::system_error("mkdir", folder, errno);
   }
   const auto undo_on_failure = [&](auto&& result) {
-    if (!result) (void)erase_container(shared_, record.id, record.cgroup);
+    if (!result) (void)erase_half_made(shared_, record.id);
     return std::move(result);
   };
   RETURN_IF_ERROR(undo_on_failure(write_bundle(description, birth)));
@@ -180,8 +195,8 @@ os::Co<> LocalEngine::undo(Birth& birth) {
     ::syscall(SYS_pidfd_send_signal, birth.conmon.child.pidfd.get(), SIGKILL, nullptr, 0);
     co_await os::wait_exit(shared_.loop, birth.conmon.child);
   }
-  const auto erased = co_await shared_.loop.offload(
-      [&] { return erase_container(shared_, birth.record.id, birth.record.cgroup); });
+  const auto erased =
+      co_await shared_.loop.offload([&] { return erase_half_made(shared_, birth.record.id); });
   if (!erased) {
     shared_.log.error("could not undo a container",
                       {{"container", birth.record.id}, {"reason", erased.error().message}});
@@ -239,7 +254,7 @@ os::Co<Result<std::shared_ptr<Container>>> LocalEngine::adopt(std::string id) {
 
 os::Co<Result<void>> LocalEngine::discard(std::string id) {
   if (!is_id(id)) co_return Result<void>{};
-  co_return co_await shared_.loop.offload([&] { return erase_container(shared_, id, ""); });
+  co_return co_await shared_.loop.offload([&] { return erase_half_made(shared_, id); });
 }
 
 }  // namespace
@@ -263,8 +278,9 @@ Result<std::unique_ptr<Engine>> Engine::open(os::Loop& loop, Log& log, HostFacts
   RETURN_IF_ERROR(os::remove_tree(options.run_root + "/tmp"));
   RETURN_IF_ERROR(os::make_folders(options.run_root + "/tmp"));
   RETURN_IF_ERROR(cgroups.create(options.cgroup_parent + "/conmon"));
+  ASSIGN_OR_RETURN(std::string epoch, read_epoch(options, host));
   return std::make_unique<LocalEngine>(loop, log, std::move(host), std::move(options),
-                                       std::move(cgroups), std::move(profile));
+                                       std::move(cgroups), std::move(profile), std::move(epoch));
 }
 
 }  // namespace shoal::engine

@@ -45,6 +45,10 @@ class Engine {
 
   virtual const HostFacts& host() const = 0;
 
+  // Names the time that containers of this run root live in: another daemon over the same run root
+  // has the same, after a reboot (or without the old run root) it is another.
+  virtual const std::string& epoch() const = 0;
+
   // Creates the container's first process, waiting for start(). Errors are worded as Docker's (a
   // program that is missing or cannot be executed is InvalidArgument, see start_failure_code) and
   // leave nothing behind. When `stop` comes first, everything is undone and the answer is

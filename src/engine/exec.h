@@ -23,6 +23,7 @@ struct ExecDescription {
   bool open_stdin = false;
   bool privileged = false;
   bool attach = true;  // false: nobody reads its output (`docker exec -d`)
+  std::string about;   // the caller's own words, kept for a daemon that adopts it
 };
 
 // A running (or ended) exec. Its end is recorded whether somebody waits or not. Destroying the
@@ -40,6 +41,13 @@ class Exec {
   virtual Attachment* attachment() = 0;
   // The size of its terminal. FailedPrecondition without one, NotFound when it has ended.
   virtual os::Co<Result<void>> resize(uint16_t rows, uint16_t columns) = 0;
+};
+
+// One that an earlier daemon started; its streams are gone with that daemon.
+struct AdoptedExec {
+  std::string id;
+  std::string about;
+  std::shared_ptr<Exec> exec;
 };
 
 }  // namespace shoal::engine

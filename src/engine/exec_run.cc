@@ -6,15 +6,28 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
 
 #include "engine/conmon.h"
+#include "engine/identity.h"
 #include "engine/oci_spec.h"
+#include "engine/record.h"
+#include "engine/strays.h"
 #include "os/file.h"
 
 namespace shoal::engine {
 namespace {
 
-constexpr int32_t kLostExitCode = 137;
+constexpr std::string_view kFolderPrefix = "exec-";
+constexpr size_t kIdMax = 64;
+
+// Ends whoever still works on it, and removes the folder. Blocks.
+Result<void> erase_exec(const std::string& folder) {
+  RETURN_IF_ERROR(end_makers(folder));
+  RETURN_IF_ERROR(remove_runtime_copies(folder));
+  return os::remove_tree(folder);
+}
 
 class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> {
  public:
@@ -29,6 +42,12 @@ class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> 
 
   // Starts conmon and waits for the process; an error has left nothing behind.
   os::Co<Result<void>> run(std::string container_id, ExecDescription description);
+  // Instead of run(): takes over what an earlier daemon's conmon holds. `supervisor` is closed when
+  // that has ended.
+  void adopt(os::Fd supervisor, int32_t pid) {
+    conmon_.child.pidfd = std::move(supervisor);
+    pid_ = pid;
+  }
   // Follows the process until it ends.
   os::Co<> follow();
 
@@ -43,6 +62,7 @@ class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> 
   const os::StopToken give_up_;  // ends its streams
   Conmon conmon_;
   int32_t pid_ = 0;
+  os::Fd process_;
   std::optional<int32_t> exit_code_;
   os::Signal changed_;
   std::unique_ptr<Attachment> attachment_;
@@ -87,7 +107,14 @@ Result<Conmon> ExecRun::launch(const std::string& container_id,
   Result<void> written = replace_file(process_path, process);
   Result<Conmon> conmon = written ? start_conmon(command, shared_.cgroups, shared_.supervisors())
                                   : Result<Conmon>(std::unexpected(std::move(written).error()));
-  if (!conmon) (void)os::remove_tree(folder_);
+  if (conmon) {
+    // When it has ended already, the next message says why.
+    const auto supervisor = identify(conmon->child.pid, shared_.host.boot_id);
+    if (!supervisor) return conmon;
+    written = write_exec_record(folder_, {*supervisor, description.tty, description.about});
+    if (!written) conmon = std::unexpected(std::move(written).error());
+  }
+  if (!conmon) (void)erase_exec(folder_);
   return conmon;
 }
 
@@ -112,6 +139,7 @@ os::Co<Result<void>> ExecRun::await_process(const ExecDescription& description) 
     co_return std::unexpected(runtime_error("exec", description.argv.front(), message.text));
   }
   pid_ = int32_t(message.number);
+  process_ = os::Fd(int(::syscall(SYS_pidfd_open, pid_, 0)));  // None: it has ended already.
   co_return Result<void>{};
 }
 
@@ -128,17 +156,74 @@ os::Co<Result<void>> ExecRun::run(std::string container_id, ExecDescription desc
 }
 
 os::Co<> ExecRun::follow() {
-  const auto message = co_await next_message(shared_.loop, conmon_.messages.get(), shared_.stop);
+  std::optional<int32_t> code;
+  if (conmon_.messages) {
+    const auto message = co_await next_message(shared_.loop, conmon_.messages.get(), shared_.stop);
+    if (message && *message) code = int32_t((*message)->number);
+  } else if (conmon_.child.pidfd) {
+    co_await shared_.loop.readable(conmon_.child.pidfd.get(), shared_.stop);
+  }
   if (shared_.stop.stopped()) co_return;
-  const bool known = message && *message;
-  exit_code_ = known ? int32_t((*message)->number) : kLostExitCode;
+  if (!code) code = co_await shared_.loop.offload([this] { return read_exit_code(folder_); });
+  // Without conmon nobody holds its streams.
+  if (!code && process_) {
+    ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+  }
+  exit_code_ = code.value_or(kLostExitCode);
   co_await clean_up();
   changed_.notify();
 }
 
 os::Co<> ExecRun::clean_up() {
-  co_await os::wait_exit(shared_.loop, conmon_.child);
-  (void)co_await shared_.loop.offload([this] { return os::remove_tree(folder_); });
+  if (conmon_.child.pid > 0) co_await os::wait_exit(shared_.loop, conmon_.child);
+  (void)co_await shared_.loop.offload([this] {
+    return remove_runtime_copies(folder_) ? os::remove_tree(folder_) : Result<void>{};
+  });
+}
+
+// As conmon wrote it down; 0 when it did not come so far. For show only.
+int32_t pid_in(const std::string& folder) {
+  const auto text = os::read_file(folder + "/pidfile");
+  return text ? int32_t(std::atoi(text->c_str())) : 0;
+}
+
+// An exec of an earlier daemon.
+struct FoundExec {
+  std::string id;
+  std::string folder;
+  ExecRecord record;
+  os::Fd supervisor;  // closed when it has ended
+  int32_t pid = 0;
+};
+
+// On the pool.
+std::vector<FoundExec> find_execs(const Shared& shared, const std::string& container_id) {
+  std::vector<FoundExec> found;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(shared.folder(container_id), error)) {
+    const std::string name = entry.path().filename(), folder = entry.path();
+    if (!name.starts_with(kFolderPrefix)) continue;
+    auto record = read_exec_record(folder);
+    if (!record) {  // Cut off before anybody was told of it.
+      const auto erased = erase_exec(folder);
+      if (!erased) {
+        shared.log.warn("half an exec is left",
+                        {{"folder", folder}, {"reason", erased.error().message}});
+      }
+      continue;
+    }
+    FoundExec one{
+        name.substr(kFolderPrefix.size()), folder, std::move(*record), {}, pid_in(folder)};
+    auto supervisor = open_process(one.record.supervisor, shared.host.boot_id);
+    if (supervisor) one.supervisor = std::move(*supervisor);
+    found.push_back(std::move(one));
+  }
+  return found;
+}
+
+void begin_following(const std::shared_ptr<ExecRun>& run) {
+  os::spawn([](std::shared_ptr<ExecRun> exec) -> os::Co<> { co_await exec->follow(); }(run));
 }
 
 }  // namespace
@@ -147,12 +232,26 @@ os::Co<Result<std::shared_ptr<Exec>>> start_exec(Shared& shared, std::string con
                                                  ExecDescription description,
                                                  os::StopToken give_up) {
   if (description.argv.empty()) co_return invalid_argument("No exec command specified");
-  const std::string folder = shared.folder(container_id) + "/exec-" + description.id.substr(0, 64);
+  const std::string folder = fmt::format("{}/{}{}", shared.folder(container_id), kFolderPrefix,
+                                         description.id.substr(0, kIdMax));
   const auto run = std::make_shared<ExecRun>(shared, folder, description.tty, give_up);
   const auto started = co_await run->run(std::move(container_id), std::move(description));
   CO_RETURN_IF_ERROR(started);
-  os::spawn([](std::shared_ptr<ExecRun> exec) -> os::Co<> { co_await exec->follow(); }(run));
+  begin_following(run);
   co_return std::shared_ptr<Exec>(run);
+}
+
+os::Co<Result<std::vector<AdoptedExec>>> adopt_execs(Shared& shared, std::string container_id,
+                                                     os::StopToken give_up) {
+  auto found = co_await shared.loop.offload([&] { return find_execs(shared, container_id); });
+  std::vector<AdoptedExec> adopted;
+  for (auto& one : found) {
+    const auto run = std::make_shared<ExecRun>(shared, one.folder, one.record.tty, give_up);
+    run->adopt(std::move(one.supervisor), one.pid);
+    begin_following(run);
+    adopted.push_back({std::move(one.id), std::move(one.record.about), run});
+  }
+  co_return adopted;
 }
 
 }  // namespace shoal::engine

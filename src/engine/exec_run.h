@@ -15,4 +15,8 @@ os::Co<Result<std::shared_ptr<Exec>>> start_exec(Shared& shared, std::string con
                                                  ExecDescription description,
                                                  os::StopToken give_up);
 
+// Those that an earlier daemon started and whose folders are still there.
+os::Co<Result<std::vector<AdoptedExec>>> adopt_execs(Shared& shared, std::string container_id,
+                                                     os::StopToken give_up);
+
 }  // namespace shoal::engine

@@ -49,17 +49,20 @@ bool has_unified_mount() {
   return mounts && mounts->find(std::string(" ") + kUnified + " ") != std::string::npos;
 }
 
-// A supervisor that an earlier daemon left running; nothing when there is none.
-std::optional<os::Fd> find_supervisor(const std::string& run_root) {
+// Joins the mounts of a supervisor that an earlier daemon left running; false when there is none.
+Result<bool> join_supervisor(const std::string& run_root) {
   const std::string boot_id = first_line(kBootId);
   std::error_code missing;
   for (const auto& entry : std::filesystem::directory_iterator(run_root + "/c", missing)) {
     const auto record = read_record(entry.path());
     if (!record || !record->supervisor) continue;
-    auto process = open_process(*record->supervisor, boot_id);
-    if (process) return std::move(*process);
+    const auto process = open_process(*record->supervisor, boot_id);
+    if (!process) continue;
+    if (::setns(process->get(), CLONE_NEWNS) == 0) return true;
+    // ESRCH: it has ended, and nobody has reaped it yet.
+    if (errno != ESRCH) return os::system_error("setns", "mounts of the last daemon", errno);
   }
-  return std::nullopt;
+  return false;
 }
 
 }  // namespace
@@ -103,12 +106,8 @@ Result<void> enter_private_mounts() {
 }
 
 Result<void> enter_private_mounts(const std::string& run_root) {
-  const auto supervisor = find_supervisor(run_root);
-  if (!supervisor) return enter_private_mounts();
-  if (::setns(supervisor->get(), CLONE_NEWNS) != 0) {
-    return os::system_error("setns", "mounts of the last daemon", errno);
-  }
-  return {};
+  ASSIGN_OR_RETURN(const bool joined, join_supervisor(run_root));
+  return joined ? Result<void>{} : enter_private_mounts();
 }
 
 }  // namespace shoal::engine

@@ -72,6 +72,26 @@ Result<void> write_record(const std::string& folder, const Record& record) {
   return replace_file(folder + kFileName, value.dump());
 }
 
+Result<void> write_exec_record(const std::string& folder, const ExecRecord& record) {
+  const json value = {{"supervisor", identity_json(record.supervisor)},
+                      {"tty", record.tty},
+                      {"about", record.about}};
+  const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return replace_file(folder + kFileName, text);
+}
+
+Result<ExecRecord> read_exec_record(const std::string& folder) {
+  ASSIGN_OR_RETURN(const std::string text, os::read_file(folder + kFileName));
+  try {
+    const json value = json::parse(text);
+    const auto supervisor = identity_of(value.at("supervisor"));
+    if (!supervisor) return internal_error("the record in {} names no supervisor", folder);
+    return ExecRecord{*supervisor, value.at("tty"), value.at("about")};
+  } catch (const json::exception& error) {
+    return internal_error("the record in {} is damaged: {}", folder, error.what());
+  }
+}
+
 Result<Record> read_record(const std::string& folder) {
   ASSIGN_OR_RETURN(const std::string text, os::read_file(folder + kFileName));
   try {

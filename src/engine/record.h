@@ -27,6 +27,15 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+// The same of an exec, in its own folder.
+struct ExecRecord {
+  ProcessIdentity supervisor;
+  bool tty = false;
+  std::string about;  // see ExecDescription
+};
+Result<void> write_exec_record(const std::string& folder, const ExecRecord& record);
+Result<ExecRecord> read_exec_record(const std::string& folder);
+
 // Both block. A record that cannot be read is Internal, a missing one NotFound.
 Result<void> write_record(const std::string& folder, const Record& record);
 Result<Record> read_record(const std::string& folder);

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "engine/cgroup.h"
+#include "engine/record.h"
 #include "engine/support_test.h"
 
 namespace shoal::engine {
@@ -11,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::kPatience;
 using testing::Machine;
 using testing::run_on;
 
@@ -266,6 +268,25 @@ TEST_F(ExecTest, EndsWithItsContainer) {
   ASSERT_TRUE(run_on(machine_.loop, container_->wait()));
   EXPECT_EQ(run_on(machine_.loop, container_->exec(exec_of({"true"}))).error().code,
             ErrorCode::Conflict);
+}
+
+TEST_F(ExecTest, EndsWhenItsConmonIsKilled) {
+  auto description = exec_of({"sleep", "1000"});
+  const auto running = exec(description);
+  ASSERT_TRUE(running);
+  const auto record = read_exec_record(machine_.options.run_root + "/c/" + container_->id() +
+                                       "/exec-" + description.id);
+  ASSERT_TRUE(record);
+  ASSERT_EQ(::kill(record->supervisor.pid, SIGKILL), 0);
+  EXPECT_EQ(run_on(machine_.loop, running->wait()), 137);
+  const auto cgroups = Cgroups::open();
+  const std::string group = machine_.cgroup + "/" + container_->id();
+  const Time deadline = machine_.loop.now() + kPatience;
+  while (cgroups->processes(group).size() > 1 && machine_.loop.now() < deadline) {
+    run_on(machine_.loop, machine_.loop.sleep(5ms));
+  }
+  EXPECT_EQ(cgroups->processes(group).size(), 1u) << "only the container's own process";
+  EXPECT_EQ(container_->state(), RunState::Running);
 }
 
 TEST_F(ExecTest, RefusesWhileThePausedContainerCannotRunIt) {
