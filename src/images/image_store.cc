@@ -145,7 +145,7 @@ os::Co<Result<Scratch::Path>> ImageStore::Impl::spool(ByteSource body, os::StopT
 Result<void> ImageStore::Impl::restore_images(std::vector<LayerRef>& found) {
   RETURN_IF_ERROR(os::make_folders(options.data_root + "/images"));
   auto text = os::read_file(catalog_path());
-  if (!text && text.error().code == ErrorCode::NotFound) return {};
+  if (!text && text.error().code == ErrorCode::NotFound) return remove_lonely_configs();
   if (!text) return std::unexpected(text.error());
   ASSIGN_OR_RETURN(const auto named, Catalog::parse(*text));
   for (const auto& item : named) {
@@ -165,6 +165,22 @@ Result<void> ImageStore::Impl::restore_images(std::vector<LayerRef>& found) {
     for (const auto& tag : item.tags) catalog.name(item.id, tag, item.last_tagged);
     for (const auto& digest : item.digests) catalog.name(item.id, digest, item.last_tagged);
   }
+  return remove_lonely_configs();
+}
+
+// Of images that were cut off on their way into the catalog or out of it.
+Result<void> ImageStore::Impl::remove_lonely_configs() {
+  std::vector<std::string> lonely;
+  std::error_code error;
+  const std::string folder = options.data_root + "/images";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string path = entry.path(), id = "sha256:" + entry.path().stem().string();
+    if (path != catalog_path() && (path != config_path(id) || !catalog.find(id))) {
+      lonely.push_back(path);
+    }
+  }
+  if (error) return os::system_error("list", folder, error.value());
+  for (const auto& path : lonely) RETURN_IF_ERROR(os::remove_tree(path));
   return {};
 }
 

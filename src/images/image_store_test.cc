@@ -153,8 +153,33 @@ TEST_F(Store, OpeningForgetsWhatACrashLeftHalfDone) {
   const std::string orphan = root_ + "/layers/" + std::string(64, 'a');
   fs::create_directories(orphan + "/diff");
   testing::write_file(orphan + "/meta", "9 0");
+  const std::string damaged = root_ + "/layers/" + std::string(64, 'b');
+  fs::create_directories(damaged + "/diff");
+  testing::write_file(damaged + "/meta", "");  // As a power failure leaves it.
+  fs::create_symlink("../layers/nowhere/diff", root_ + "/l/zz");
+  const std::string config = root_ + "/images/" + std::string(64, 'c') + ".json";
+  testing::write_file(config, "{}");
+  testing::write_file(config + ".new", "{");
   open();
   expect_layers(1);
+  EXPECT_FALSE(fs::exists(config));
+  EXPECT_FALSE(fs::exists(config + ".new"));
+  EXPECT_FALSE(fs::is_symlink(root_ + "/l/zz"));
+  EXPECT_TRUE(store_->resolve("web"));
+}
+
+TEST_F(Store, ARootfsThatWasCutOffBeforeItsFirstMountIsMadeAnew) {
+  const ImagePtr image = import_file("web", "lower");
+  for (const char* part : {"upper", "work", "merged"}) {
+    fs::create_directories(root_ + "/rootfs/c1/" + part);
+  }
+  open();
+  EXPECT_THAT(store_->rootfs_containers(), ::testing::IsEmpty());
+  EXPECT_FALSE(fs::exists(root_ + "/rootfs/c1"));
+  const auto rootfs = run(store_->mount_rootfs("c1", *store_->resolve("web")));
+  ASSERT_TRUE(rootfs) << rootfs.error().message;
+  EXPECT_EQ(testing::read_file(rootfs->path + "/file"), "lower");
+  EXPECT_TRUE(run(store_->remove_rootfs("c1")));
 }
 
 TEST_F(Store, AListOfImagesThatCannotBeReadIsAnErrorAndCostsNoLayer) {

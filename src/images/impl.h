@@ -69,6 +69,7 @@ struct ImageStore::Impl {
   Result<void> set_policy();
 
   Result<void> restore_images(std::vector<LayerRef>& found);
+  Result<void> remove_lonely_configs();
   Result<void> restore_rootfs(std::vector<LayerRef>& found);
 };
 

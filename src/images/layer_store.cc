@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "images/keyed_lock.h"
 #include "images/unpack.h"
@@ -97,6 +98,26 @@ Result<bool> publish(const Folders& folders, const std::string& scratch,
   return true;
 }
 
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    names.push_back(at->path().filename());
+  }
+  if (error) return os::system_error("list", folder, error.value());
+  return names;
+}
+
+// Links to layers that did not come to be.
+Result<void> remove_others(const std::string& folder, const std::set<std::string>& known) {
+  ASSIGN_OR_RETURN(const auto names, names_in(folder));
+  for (const auto& name : names) {
+    if (!known.contains(name)) RETURN_IF_ERROR(os::remove_tree(folder + "/" + name));
+  }
+  return {};
+}
+
 }  // namespace
 
 // Shared with the refs, which may outlive the store.
@@ -158,16 +179,27 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(os::Loop& loop, Scratch& sc
   RETURN_IF_ERROR(os::make_folders(folders.layers));
   RETURN_IF_ERROR(os::make_folders(folders.links + "/" + std::string(kEmptyLayerLink)));
   auto state = std::make_shared<State>(loop, scratch, folders);
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folders.layers, error)) {
-    ASSIGN_OR_RETURN(StoredLayer layer, read_layer(folders, entry.path().filename()));
-    RETURN_IF_ERROR(make_link(folders, layer));
+  ASSIGN_OR_RETURN(const auto names, names_in(folders.layers));
+  std::set<std::string> links = {std::string(kEmptyLayerLink)};
+  for (const auto& name : names) {
+    auto layer = read_layer(folders, name);
+    if (!layer) {
+      // Cut off by a power failure before the image that it is for: an image that counts on it all
+      // the same is found to be damaged.
+      const auto grave = scratch.make_path();
+      const std::string home = folders.layers + "/" + name;
+      if (::rename(home.c_str(), grave->c_str()) == 0) continue;
+      return os::system_error("remove", home, errno);
+    }
+    RETURN_IF_ERROR(make_link(folders, *layer));
+    links.insert(layer->link);
     uint64_t number = 0;
-    std::from_chars(layer.link.data(), layer.link.data() + layer.link.size(), number, kLinkBase);
+    const char* text = layer->link.data();
+    std::from_chars(text, text + layer->link.size(), number, kLinkBase);
     state->next_link = std::max(state->next_link, number + 1);
-    initial.push_back(state->keep(std::move(layer)));
+    initial.push_back(state->keep(std::move(*layer)));
   }
-  if (error) return os::system_error("list", folders.layers, error.value());
+  RETURN_IF_ERROR(remove_others(folders.links, links));
   return std::unique_ptr<LayerStore>(new LayerStore(std::move(state)));
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -53,11 +54,15 @@ Result<void> create_folders(const RootfsFolders& folders, const std::vector<std:
   std::string text;
   for (const auto& id : diff_ids) text += id + "\n";
   if (!transient) return os::write_file(folders.layers(), text);  // This one waits for the disk.
-  const os::Fd fd(::open(folders.layers().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd || ::write(fd.get(), text.data(), text.size()) != ssize_t(text.size())) {
-    return os::system_error("write", folders.layers(), errno);
+  const std::string beside = folders.layers() + ".new";
+  {
+    const os::Fd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd || ::write(fd.get(), text.data(), text.size()) != ssize_t(text.size())) {
+      return os::system_error("write", beside, errno);
+    }
   }
-  return {};
+  if (::rename(beside.c_str(), folders.layers().c_str()) == 0) return {};
+  return os::system_error("rename", beside, errno);
 }
 
 // Takes away the mark of an earlier volatile mount, which keeps the kernel from mounting again. We
@@ -116,10 +121,10 @@ Result<void> unmount_overlay(const RootfsFolders& folders) {
   return {};
 }
 
-Result<std::vector<std::string>> read_rootfs_layers(const RootfsFolders& folders) {
+Result<std::optional<std::vector<std::string>>> read_rootfs_layers(const RootfsFolders& folders) {
   const auto text = os::read_file(folders.layers(), kLayersFileBytesMax);
   std::vector<std::string> ids;
-  if (!text && text.error().code == ErrorCode::NotFound) return ids;
+  if (!text && text.error().code == ErrorCode::NotFound) return std::nullopt;
   if (!text) return std::unexpected(text.error());
   size_t begin = 0;
   for (size_t end; (end = text->find('\n', begin)) != text->npos; begin = end + 1) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +42,9 @@ Result<void> mount_overlay(const RootfsFolders& folders, const std::vector<std::
                            const OverlayLayers& layers, bool transient);
 // Not mounted, or not there, is fine.
 Result<void> unmount_overlay(const RootfsFolders& folders);
-// The diff ids that a container stands on. Empty when a crash cut its creation short.
-Result<std::vector<std::string>> read_rootfs_layers(const RootfsFolders& folders);
+// The diff ids that a container stands on; nothing when a crash cut the making of the folders
+// short.
+Result<std::optional<std::vector<std::string>>> read_rootfs_layers(const RootfsFolders& folders);
 // Bytes of the regular files under `folder`, each hard link once.
 Result<uint64_t> tree_size_bytes(const std::string& folder);
 

@@ -32,21 +32,27 @@ RootfsFolders ImageStore::Impl::rootfs_folders(std::string_view container_id) co
 Result<void> ImageStore::Impl::restore_rootfs(std::vector<LayerRef>& found) {
   const std::string folder = options.data_root + "/rootfs";
   RETURN_IF_ERROR(os::make_folders(folder));
+  std::vector<std::string> half_made;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string id = entry.path().filename();
     ASSIGN_OR_RETURN(const auto diff_ids, read_rootfs_layers(rootfs_folders(id)));
+    if (!diff_ids) {  // Cut off before the first mount: it is made anew.
+      half_made.push_back(entry.path());
+      continue;
+    }
     auto& refs = rootfs_layers[id];
-    for (const auto& diff_id : diff_ids) {
+    for (const auto& diff_id : *diff_ids) {
       const auto at = std::find_if(found.begin(), found.end(),
                                    [&](const auto& ref) { return ref->diff_id == diff_id; });
       if (at != found.end()) refs.push_back(*at);
     }
-    if (refs.size() != diff_ids.size()) {
+    if (refs.size() != diff_ids->size()) {
       log.error("a layer of a container is gone", {{"container", id}});
     }
   }
   if (error) return os::system_error("list", folder, error.value());
+  for (const auto& path : half_made) RETURN_IF_ERROR(os::remove_tree(path));
   return {};
 }
 
