@@ -303,7 +303,11 @@ os::Co<Result<void>> NodeNetwork::Impl::sweep(std::vector<std::string> links) {
   std::set<std::string> owned;
   for (const auto& [id, held] : endpoints) owned.insert(id);
   auto remove = [&]() -> Result<void> {
-    for (const auto& link : links) RETURN_IF_ERROR(remove_link(*removal, link));
+    for (const auto& link : links) {
+      const auto gone = remove_link(*removal, link);
+      // NotFound: its namespace was on its way out, and took it along.
+      if (!gone && gone.error().code != ErrorCode::NotFound) return gone;
+    }
     for (const auto& name : list_held(netns_folder())) {
       if (!owned.contains(name)) RETURN_IF_ERROR(release_namespace(netns_folder() + "/" + name));
     }
