@@ -154,7 +154,7 @@ os::Co<Result<void>> Containers::restart(std::string ref, std::optional<Duration
 
 os::Co<Result<void>> Containers::kill(std::string ref, std::string signal) {
   CO_ASSIGN_OR_RETURN(auto entry, impl_->table.find(ref));
-  co_return impl_->kill(entry, signal);
+  co_return co_await impl_->kill(entry, std::move(signal));
 }
 
 os::Co<Result<void>> Containers::pause(std::string ref) {

@@ -5,6 +5,7 @@
 #include "containers/impl.h"
 #include "containers/names.h"
 #include "containers/parallel.h"
+#include "containers/records.h"
 #include "engine/log_file.h"
 #include "images/image_store.h"
 #include "os/file.h"
@@ -47,11 +48,12 @@ os::Co<Result<bool>> Containers::Impl::stop(EntryRef entry, std::optional<Durati
     entry->stopped_by_user = true;
     if (entry->state.status == Status::Restarting && !entry->run) {
       entry->state.status = Status::Exited;
+      co_await runner.save(entry, true);
       entry->changed.notify();
-      co_await runner.save(entry, false);
       co_return true;
     }
     run = entry->run;
+    if (run && runs_after_reboot(*entry)) co_await runner.save(entry, true);
   }
   if (!run || !entry->state.is_running()) co_return false;
   emit(entry, "kill", {{"signal", std::to_string(number)}});
@@ -63,20 +65,28 @@ os::Co<Result<bool>> Containers::Impl::stop(EntryRef entry, std::optional<Durati
   co_return true;
 }
 
-Result<void> Containers::Impl::kill(EntryRef entry, const std::string& signal) {
-  ASSIGN_OR_RETURN(const int number, parse_signal(signal.empty() ? "SIGKILL" : signal));
+os::Co<Result<void>> Containers::Impl::kill(EntryRef entry, std::string signal) {
+  CO_ASSIGN_OR_RETURN(const int number, parse_signal(signal.empty() ? "SIGKILL" : signal));
   const auto not_running = [&] {
     return conflict("cannot kill container: {}: container {} is not running", entry->id, entry->id);
   };
-  if (!entry->run || !entry->state.is_running()) return not_running();
+  if (!entry->run || !entry->state.is_running()) co_return not_running();
   // A container that was told to end is not restarted by its policy.
   const auto stop_signal = parse_signal(entry->stop_signal());
-  if (number == SIGKILL || (stop_signal && number == *stop_signal)) entry->stopped_by_user = true;
+  const bool ends = number == SIGKILL || (stop_signal && number == *stop_signal);
+  if (ends && !entry->stopped_by_user) {
+    entry->stopped_by_user = true;
+    if (runs_after_reboot(*entry)) {
+      const auto held = co_await entry->lock.acquire();
+      if (!entry->run || !entry->state.is_running()) co_return not_running();
+      co_await runner.save(entry, true);
+    }
+  }
   if (auto killed = entry->run->kill(number); !killed) {
-    return killed.error().code == ErrorCode::Conflict ? not_running() : killed;
+    co_return killed.error().code == ErrorCode::Conflict ? not_running() : killed;
   }
   emit(entry, "kill", {{"signal", std::to_string(number)}});
-  return {};
+  co_return Result<void>{};
 }
 
 os::Co<Result<void>> Containers::Impl::rename(EntryRef entry, std::string name) {
@@ -131,10 +141,15 @@ os::Co<Result<void>> Containers::Impl::remove(EntryRef entry, RemoveOptions opti
 
 os::Co<Result<void>> Containers::Impl::remove_now(EntryRef entry, bool with_volumes) {
   entry->removing = true;
+  if (entry->run && entry->state.status == Status::Paused) {
+    if (auto thawed = co_await entry->run->resume(); !thawed) co_return thawed;
+  }
+  // From here on a daemon that follows this one finishes the removal.
+  auto begin_it = [folder = entry->folder, with_volumes] {
+    return begin_removal(folder, with_volumes);
+  };
+  CO_RETURN_IF_ERROR(co_await machine.loop.offload(std::move(begin_it)));
   if (entry->run) {
-    if (entry->state.status == Status::Paused) {
-      if (auto thawed = co_await entry->run->resume(); !thawed) co_return thawed;
-    }
     (void)entry->run->kill(SIGKILL);  // It may have ended by itself.
     auto status = co_await entry->run->wait();
     if (!status) co_return std::unexpected(status.error());

@@ -31,10 +31,20 @@ struct Entry : Container {
   uint64_t ended_runs = 0;
   ExitStatus last_exit;
   bool stopped_by_user = false;  // no restart by policy until the next start by hand
+  // The engine's epoch in which its last start began, and empty once its end is written down. When
+  // the engine does not know the container, it tells one whose process never came to be (the same
+  // epoch) from one that the machine went down under (another).
+  std::string begun_in;
+  bool end_unseen = false;  // found at start: the machine went down under it
   bool removing = false;
   bool removed = false;
   Duration restart_pause{0};  // before the next restart by policy; 0: none was made yet
 };
 using EntryRef = std::shared_ptr<Entry>;
+
+// Its record waits for the disk: what it says decides what the node does after a reboot.
+inline bool runs_after_reboot(const Entry& entry) {
+  return entry.config.restart != model::ContainerRestart::No;
+}
 
 }  // namespace shoal::containers

@@ -1,6 +1,7 @@
 #include "containers/execs.h"
 
 #include "containers/names.h"
+#include "containers/records.h"
 #include "containers/table.h"
 
 namespace shoal::containers {
@@ -16,7 +17,8 @@ engine::ExecDescription describe(const ExecProcess& exec, bool detached) {
           .tty = config.tty,
           .open_stdin = config.attach_stdin && !detached,
           .privileged = config.privileged,
-          .attach = !detached};
+          .attach = !detached,
+          .about = exec_text(config)};
 }
 
 std::string command_line(const ExecConfig& config) {
@@ -55,6 +57,26 @@ Result<ExecRef> Execs::create(const std::string& container, ExecConfig config) {
   mine.push_back(exec->id);
   emit_(entry, "exec_create: " + command_line(exec->config), {{"execID", exec->id}});
   return exec;
+}
+
+os::Co<> Execs::adopt(std::string container_id) {
+  const auto entry = table_.by_id(container_id);
+  const auto run = entry->run;
+  auto found = co_await run->adopt_execs();
+  if (!found) {
+    machine_.log.warn("execs are lost",
+                      {{"container", container_id}, {"reason", found.error().message}});
+    co_return;
+  }
+  for (auto& [id, about, process] : *found) {
+    auto config = parse_exec(about);
+    if (!config) continue;  // A health check's: nobody asks for it.
+    const auto exec = std::make_shared<ExecProcess>(ExecProcess{
+        .id = id, .container = entry, .config = std::move(*config), .process = process});
+    execs_[id] = exec;
+    by_container_[container_id].push_back(id);
+    os::spawn(watch(exec));
+  }
 }
 
 Result<ExecRef> Execs::find(const std::string& id) const {

@@ -55,6 +55,9 @@ class Execs {
 
   // Conflict "container x is not running" (or paused); InvalidArgument "No exec command specified".
   Result<ExecRef> create(const std::string& container, ExecConfig config);
+  // Goes on with those that an earlier daemon started in a container that runs: they are found,
+  // inspected and told the end of as before. Those that were only created are lost with the daemon.
+  os::Co<> adopt(std::string container_id);
   // NotFound "No such exec instance: x".
   Result<ExecRef> find(const std::string& id) const;
   // Conflict when it was started before or its container does not run.

@@ -18,7 +18,7 @@ struct Containers::Impl {
   // --- control.cc
   os::Co<Result<bool>> start(EntryRef entry);
   os::Co<Result<bool>> stop(EntryRef entry, std::optional<Duration> grace, std::string signal);
-  Result<void> kill(EntryRef entry, const std::string& signal);
+  os::Co<Result<void>> kill(EntryRef entry, std::string signal);
   os::Co<Result<void>> rename(EntryRef entry, std::string name);
   os::Co<Result<void>> remove(EntryRef entry, RemoveOptions options);
   // Held.
@@ -34,9 +34,11 @@ struct Containers::Impl {
   Result<void> resolve_references(model::ContainerConfig& config) const;
   os::Co<Result<std::vector<MountPoint>>> resolve_mounts(std::vector<model::Mount> mounts);
   // adoption.cc
-  os::Co<Result<std::vector<EntryRef>>> read_records();
+  // With the names of volumes whose container was being removed.
+  os::Co<Result<std::vector<EntryRef>>> read_records(std::vector<std::string>& orphaned);
   os::Co<> adopt(EntryRef entry, bool engine_knows);
   os::Co<> settle(EntryRef entry);
+  os::Co<> remove_volumes(std::vector<std::string> names);
   os::Co<> remove_strangers(std::vector<std::string> engine_ids);
 
   Machine machine;

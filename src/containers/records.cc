@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include <nlohmann/json.hpp>
 
@@ -109,6 +112,8 @@ SHOAL_FIELDS(Endpoint, container_id, container_name, endpoint_id, netns_path, mo
 
 namespace shoal::containers {
 SHOAL_FIELDS(MountPoint, type, name, source, target, driver, propagation, read_only, anonymous)
+SHOAL_FIELDS(ExecConfig, argv, env, working_dir, user, tty, attach_stdin, attach_stdout,
+             attach_stderr, privileged, detach_keys)
 SHOAL_FIELDS(State, status, exit_code, oom_killed, error, started_at, finished_at)
 
 namespace {
@@ -119,6 +124,16 @@ constexpr size_t kRecordBytesMax = size_t{8} << 20;
 
 std::string path_in(const std::string& folder) {
   return folder + "/container.json";
+}
+std::string removing_path_in(const std::string& folder) {
+  return folder + "/removing.json";
+}
+
+Result<EntryRef> read_from(const std::string& path, const std::string& folder) {
+  ASSIGN_OR_RETURN(const std::string text, os::read_file(path, kRecordBytesMax));
+  ASSIGN_OR_RETURN(auto entry, parse_record(text));
+  entry->folder = folder;
+  return entry;
 }
 
 // Not synced, but never seen half written by a reader of this boot.
@@ -146,7 +161,8 @@ std::string record_text(const Entry& entry) {
               {"restart_count", entry.restart_count},
               {"log_path", entry.log_path},
               {"connection", entry.connection},
-              {"stopped_by_user", entry.stopped_by_user}}
+              {"stopped_by_user", entry.stopped_by_user},
+              {"begun_in", entry.begun_in}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -165,9 +181,22 @@ Result<EntryRef> parse_record(std::string_view text) {
     stored.at("log_path").get_to(entry->log_path);
     stored.at("connection").get_to(entry->connection);
     stored.at("stopped_by_user").get_to(entry->stopped_by_user);
+    entry->begun_in = stored.value("begun_in", "");
     return entry;
   } catch (const std::exception& damage) {
     return internal_error("damaged record of a container: {}", damage.what());
+  }
+}
+
+std::string exec_text(const ExecConfig& config) {
+  return json(config).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<ExecConfig> parse_exec(std::string_view text) {
+  try {
+    return json::parse(text).get<ExecConfig>();
+  } catch (const std::exception& damage) {
+    return internal_error("damaged record of an exec: {}", damage.what());
   }
 }
 
@@ -176,10 +205,19 @@ Result<void> write_record(const std::string& folder, std::string_view text, bool
 }
 
 Result<EntryRef> read_record(const std::string& folder) {
-  ASSIGN_OR_RETURN(const std::string text, os::read_file(path_in(folder), kRecordBytesMax));
-  ASSIGN_OR_RETURN(auto entry, parse_record(text));
-  entry->folder = folder;
-  return entry;
+  return read_from(path_in(folder), folder);
+}
+
+Result<void> begin_removal(const std::string& folder, bool with_volumes) {
+  const std::string path = path_in(folder);
+  const int failed = with_volumes ? ::rename(path.c_str(), removing_path_in(folder).c_str())
+                                  : ::unlink(path.c_str());
+  if (failed == 0 || errno == ENOENT) return {};
+  return os::system_error("remove", path, errno);
+}
+
+Result<EntryRef> read_removing(const std::string& folder) {
+  return read_from(removing_path_in(folder), folder);
 }
 
 }  // namespace shoal::containers

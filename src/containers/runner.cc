@@ -19,10 +19,6 @@ bool shares_network(const Entry& entry) {
   return entry.config.network_mode.starts_with(kContainerMode);
 }
 
-bool is_durable(const Entry& entry) {
-  return entry.config.restart != model::ContainerRestart::No;  // It shall run again after a reboot.
-}
-
 // The mounts of the engine: volumes by path, binds and tmpfs as they were asked for.
 // Docker's socket is ours: dashboards and proxies that mount it find this node behind it.
 std::vector<model::Mount> resolved_mounts(const Entry& entry, const std::string& api_socket) {
@@ -68,9 +64,10 @@ os::Co<Result<void>> Runner::start(EntryRef entry) {
   entry->last_exit = {
       .code = entry->state.exit_code, .error = up.error().message, .at = machine_.loop.now()};
   if (entry->state.status == Status::Restarting) entry->state.status = Status::Exited;
+  entry->begun_in.clear();
   emit_(entry, "die", {{"exitCode", std::to_string(entry->state.exit_code)}});
   entry->changed.notify();
-  co_await save(entry, false);
+  if (!entry->removing) co_await save(entry, runs_after_reboot(*entry));
   if (entry->config.auto_remove && !entry->removing) {
     if (auto gone = co_await remove_(entry); !gone) {
       machine_.log.warn("removing a container failed",
@@ -155,8 +152,10 @@ Result<void> Runner::join_namespaces(const Entry& entry,
   return {};
 }
 
-// With the record: it names the endpoint, which the next daemon must know to keep it.
+// With the record: it names the endpoint, which the next daemon must know to keep it, and says that
+// a start was begun.
 os::Co<Result<void>> Runner::write_files(EntryRef entry) {
+  entry->begun_in = machine_.engine.epoch();
   NodeFiles files{.folder = entry->folder,
                   .hostname = entry->config.spec.hostname,
                   .domainname = entry->config.domainname,
@@ -167,7 +166,7 @@ os::Co<Result<void>> Runner::write_files(EntryRef entry) {
     files.addresses.push_back(entry->connection->address->address);
   }
   auto write = [files = std::move(files), record = record_text(*entry), folder = entry->folder,
-                synced = is_durable(*entry)]() -> Result<void> {
+                synced = runs_after_reboot(*entry)]() -> Result<void> {
     RETURN_IF_ERROR(write_node_files(files));
     return write_record(folder, record, synced);
   };
@@ -244,8 +243,22 @@ os::Co<> Runner::finish(EntryRef entry, engine::ExitStatus status) {
         {{"exitCode", std::to_string(status.code)}, {"execDuration", std::to_string(lasted / 1s)}});
   execs_.forget(entry->id);
   entry->changed.notify();
+  co_await write_end(entry);
   co_await take_down(entry);
-  if (!entry->config.auto_remove && !entry->removing) co_await save(entry, false);
+}
+
+// Before the engine forgets how it ended: whichever moment the daemon is killed at, one of the two
+// knows.
+os::Co<> Runner::write_end(EntryRef entry) {
+  entry->begun_in.clear();
+  if (entry->removing) co_return;  // That is written down already.
+  if (!entry->config.auto_remove) co_return co_await save(entry, runs_after_reboot(*entry));
+  auto begin = [folder = entry->folder] { return begin_removal(folder, true); };
+  const auto begun = co_await machine_.loop.offload(std::move(begin));
+  if (!begun) {
+    machine_.log.warn("removing a container failed",
+                      {{"container", entry->id}, {"reason", begun.error().message}});
+  }
 }
 
 // Best effort: what fails here is found again when the container is removed or the daemon starts.

@@ -37,6 +37,9 @@ class Runner {
   // when that was done before.
   os::Co<> finish(EntryRef entry, engine::ExitStatus status);
 
+  // Whether its policy asks for another run after one that ended with this code.
+  bool wants_restart(const Entry& entry, int exit_code) const;
+
   // What follows the end of a run: removal (--rm), a restart, or nothing. Held.
   os::Co<> after_end(EntryRef entry);
 
@@ -50,11 +53,11 @@ class Runner {
   os::Co<Result<void>> fill_volumes(EntryRef entry, std::string rootfs);
   Result<void> join_namespaces(const Entry& entry, engine::ContainerDescription& description) const;
   Result<EntryRef> running_other(std::string_view mode) const;
+  os::Co<> write_end(EntryRef entry);
   os::Co<> take_down(EntryRef entry);
   os::Co<> serve_attachments(EntryRef entry);
   void on_running(EntryRef entry);
   os::Co<> watch(EntryRef entry, std::shared_ptr<engine::Container> run);
-  bool wants_restart(const Entry& entry, int exit_code) const;
   os::Co<> restart_later(EntryRef entry, Duration pause, uint64_t ended_runs);
 
   Machine& machine_;

@@ -1,6 +1,7 @@
 #include "containers/support_test.h"
 
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -14,6 +15,8 @@
 namespace shoal::containers::testing {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr int kMountPointField = 5;  // of a line of mountinfo
 
 void make_root(const std::string& root) {
   for (const char* name : {"bin", "etc", "proc", "sys", "dev", "tmp", "root", "data"}) {
@@ -193,6 +196,30 @@ void NodeTest::await_status(const std::string& ref, Status status) {
 
 void NodeTest::crash_and_restart() {
   daemon_.reset();
+  daemon_ = std::make_unique<Daemon>(folder_);
+}
+
+void NodeTest::reboot() {
+  daemon_.reset();  // First: it must not see the ends.
+  const auto cgroups = engine::Cgroups::open();
+  EXPECT_TRUE(cgroups && cgroups->destroy("/" + fs::path(folder_).filename().string()));
+  for (const auto& line : mounts_below(folder_)) {
+    std::istringstream words(line);
+    std::string path;
+    for (int field = 0; field < kMountPointField; ++field) words >> path;
+    EXPECT_EQ(::umount2(path.c_str(), MNT_DETACH), 0) << path;
+  }
+  {
+    os::Loop loop(2);
+    NullLog log;
+    Rng rng(1);
+    netdriver::NodeNetwork network(loop, log, rng, {.run_dir = folder_ + "/run"});
+    const auto started = run_on(loop, network.start({}));
+    EXPECT_TRUE(started) << started.error().message;
+    EXPECT_TRUE(run_on(loop, network.remove_all()));
+  }
+  EXPECT_TRUE(os::remove_tree(folder_ + "/run"));
+  os::make_folders(folder_ + "/run");
   daemon_ = std::make_unique<Daemon>(folder_);
 }
 

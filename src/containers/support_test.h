@@ -73,6 +73,8 @@ class NodeTest : public ::testing::Test {
   void await_status(const std::string& ref, Status status);
   // The daemon is gone without a word, and a new one takes over.
   void crash_and_restart();
+  // The machine is gone without a word: its processes, mounts and run folder. A new daemon begins.
+  void reboot();
 
   std::string folder_;
   std::unique_ptr<Daemon> daemon_;

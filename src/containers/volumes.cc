@@ -1,7 +1,9 @@
 #include "containers/volumes.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +17,10 @@ using nlohmann::json;
 
 constexpr size_t kVolumeFileBytesMax = size_t{1} << 20;
 
+std::string record_path(const std::string& folder) {
+  return folder + "/volume.json";
+}
+
 std::string volume_text(const Volume& volume) {
   return json{{"created_at", volume.created_at.unix_ns},
               {"labels", volume.labels},
@@ -23,8 +29,7 @@ std::string volume_text(const Volume& volume) {
 }
 
 Result<Volume> read_volume(const std::string& folder, const std::string& name) {
-  ASSIGN_OR_RETURN(const std::string text,
-                   os::read_file(folder + "/volume.json", kVolumeFileBytesMax));
+  ASSIGN_OR_RETURN(const std::string text, os::read_file(record_path(folder), kVolumeFileBytesMax));
   try {
     const json stored = json::parse(text);
     return Volume{.name = name,
@@ -40,7 +45,7 @@ Result<Volume> read_volume(const std::string& folder, const std::string& name) {
 Result<void> write_volume(const Volume& volume, const std::string& folder) {
   RETURN_IF_ERROR(os::make_folders(folder, 0701));
   RETURN_IF_ERROR(os::make_folders(volume.path, 0755));
-  return os::write_file(folder + "/volume.json", volume_text(volume));
+  return os::write_file(record_path(folder), volume_text(volume));
 }
 
 // Names of the folders in `path`, sorted; none when it is not there.
@@ -69,7 +74,13 @@ os::Co<Result<void>> Volumes::open() {
     RETURN_IF_ERROR(os::make_folders(root, 0701));
     Found found;
     for (const auto& name : folders_in(root)) {
-      found.emplace_back(name, read_volume(root + "/" + name, name));
+      auto volume = read_volume(root + "/" + name, name);
+      // Its record is written last and removed first: without one it was made or removed in part.
+      if (!volume && volume.error().code == ErrorCode::NotFound) {
+        RETURN_IF_ERROR(os::remove_tree(root + "/" + name));
+        continue;
+      }
+      found.emplace_back(name, std::move(volume));
     }
     return found;
   };
@@ -136,7 +147,13 @@ os::Co<Result<void>> Volumes::remove(std::string name, bool force) {
     co_return conflict("remove {}: volume is in use - [{}]", name, ids);
   }
   volumes_.erase(name);  // Nobody can mount it from here on.
-  auto erase = [at = folder(name)] { return os::remove_tree(at); };
+  auto erase = [at = folder(name)]() -> Result<void> {
+    const std::string record = record_path(at);
+    if (::unlink(record.c_str()) != 0 && errno != ENOENT) {
+      return os::system_error("remove", record, errno);
+    }
+    return os::remove_tree(at);
+  };
   co_return co_await machine_.loop.offload(std::move(erase));
 }
 
