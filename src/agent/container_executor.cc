@@ -79,7 +79,9 @@ void ContainerExecutor::on_task(const model::Ref<model::Task>& task) {
   if (!container || !(*container)->state.is_running() || ingress_.has(task->id)) return;
   if (task->status.state != model::TaskState::Running) return;
   serve(*task, (*container)->id);
-  os::spawn(ingress_.apply());
+  // All tasks of a message at once: what is applied is the whole table, and one that lacks the
+  // others' backends would turn their clients away for a moment.
+  machine_.loop.post([this] { os::spawn(ingress_.apply()); });
 }
 
 ContainerExecutor::Entry& ContainerExecutor::entry(const model::TaskId& id) {

@@ -55,7 +55,7 @@ Result<void> Agent::on_assignments(const model::AssignmentsMessage& message, Tim
 
 void Agent::assign(const model::Ref<model::Task>& task, Time now) {
   const auto [at, fresh] = tasks_.try_emplace(task->id, task, now);
-  if (!fresh) at->second.assign(task);
+  if (!fresh) at->second.assign(task, now);
   note(at->second);
 }
 

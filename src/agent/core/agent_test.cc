@@ -350,6 +350,37 @@ TEST_F(AgentTest, AdoptedContainersGoOnOnceTheManagerNamesThem) {
   EXPECT_EQ(status("c").error, "task: non-zero exit (2)");
 }
 
+TEST_F(AgentTest, AnAdoptedContainerWhoseStartTheManagerDidNotSeeIsStartedToItsEnd) {
+  Agent restarted;
+  restarted.adopt({{TaskId::of("a"), FoundContainer::Condition::Running, {"c1", 7, 0}, {}}}, now);
+  agent = std::move(restarted);
+  connect("s1");
+  complete({make_task("a", TaskState::Running, TaskState::Preparing)});
+  EXPECT_THAT(asked, ElementsAre("start a"));
+  EXPECT_EQ(state("a"), TaskState::Starting);
+  outcome("a", Started{{"c1", 7, 0}, {}});
+  EXPECT_EQ(state("a"), TaskState::Running);
+}
+
+TEST_F(AgentTest, AnAdoptedContainerWhoseStartNobodySawIsStoppedWhenThatIsWanted) {
+  Agent restarted;
+  restarted.adopt({{TaskId::of("a"), FoundContainer::Condition::Running, {"c1", 7, 0}, {}}}, now);
+  agent = std::move(restarted);
+  connect("s1");
+  complete({make_task("a", TaskState::Shutdown, TaskState::Preparing)});
+  EXPECT_THAT(asked, ElementsAre("stop a"));
+}
+
+TEST_F(AgentTest, AContainerThatNeverRanCannotBeThatOfARunningTask) {
+  Agent restarted;
+  restarted.adopt({{TaskId::of("a"), FoundContainer::Condition::Created, {"c1", 0, 0}, {}}}, now);
+  agent = std::move(restarted);
+  connect("s1");
+  complete({make_task("a", TaskState::Running, TaskState::Running)});
+  EXPECT_THAT(asked, IsEmpty());
+  EXPECT_EQ(state("a"), TaskState::Failed);
+}
+
 TEST_F(AgentTest, ARunningTaskWhoseContainerIsGoneHasFailed) {
   complete({make_task("a", TaskState::Running, TaskState::Running)});
   EXPECT_THAT(asked, IsEmpty());

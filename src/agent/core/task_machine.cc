@@ -70,15 +70,31 @@ TaskMachine::TaskMachine(const FoundContainer& found, Time now)
   }
 }
 
-void TaskMachine::assign(model::Ref<model::Task> task) {
+void TaskMachine::assign(model::Ref<model::Task> task, Time now) {
   const bool stopping = wants_stop();
-  if (!task_) {  // Adopted: what the manager already holds as the end stays the end.
-    if (model::is_terminal(task->status.state)) status_ = task->status;
-    changed_ = true;
-  }
+  const bool adopted = !task_;
   task_ = std::move(task);
   withdrawn_ = false;
+  if (adopted) compare_with_manager(now);
   if (wants_stop() && !stopping) retry_at_once();
+}
+
+// What was found on the node meets what the manager was told before the agent went.
+void TaskMachine::compare_with_manager(Time now) {
+  const model::TaskStatus& known = task_->status;
+  changed_ = true;
+  if (model::is_terminal(known.state)) {
+    status_ = known;  // The end stays the end.
+  } else if (status_.state == TaskState::Running && known.state < TaskState::Running) {
+    // Its start was not seen to its end: asked for again, it waits until the container is healthy
+    // and serves its ports, and leaves the process alone.
+    status_.state = TaskState::Starting;
+    status_.message = message_of(TaskState::Starting);
+  } else if (!is_ended() && !running_ && known.state >= TaskState::Running) {
+    // Only the container is left of it (its record was not on the disk when the power failed).
+    status_.state = known.state;
+    fail("task: its container is gone", now);
+  }
 }
 
 void TaskMachine::withdraw() {

@@ -28,8 +28,9 @@ class TaskMachine {
   // Found at start, not yet confirmed by a manager: nothing is done until assign() or withdraw().
   TaskMachine(const FoundContainer& found, Time now);
 
-  // New instructions for the same task. Only the desired state can differ, and it only rises.
-  void assign(model::Ref<model::Task> task);
+  // New instructions for the same task. Only the desired state can differ, and it only rises. The
+  // first ones for a container that was found also say how far the manager knows it to have come.
+  void assign(model::Ref<model::Task> task, Time now);
   // The task is no longer the node's: stop it and remove its container; no more reports.
   void withdraw();
   void on_outcome(const Outcome& outcome, Time now);
@@ -51,6 +52,7 @@ class TaskMachine {
  private:
   bool wants_stop() const;
   bool is_ended() const { return model::is_terminal(status_.state); }
+  void compare_with_manager(Time now);
   void enter(model::TaskState state, Time now);
   void fail(std::string error, Time now);
   void finish(const Exited& result, Time now);
