@@ -1,5 +1,6 @@
 #include "daemon/swarm_node.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "agent/task_config.h"
@@ -62,9 +63,7 @@ std::unique_ptr<manager::Manager> SwarmNode::make_manager() {
 void SwarmNode::resume() {
   auto identity = read_identity();
   if (identity && !*identity) {
-    // An init that never got as far as being acknowledged.
-    const auto removed = os::remove_tree(folder());
-    if (!removed) machine_.log.warn("removing half a swarm", {{"reason", removed.error().message}});
+    if (std::filesystem::exists(folder())) os::spawn(remove_half_swarm());
     return;
   }
   Result<void> begun;
@@ -196,14 +195,29 @@ os::Co<Result<void>> SwarmNode::leave(bool force) {
   if (!force) co_return unavailable("{}", kLastManager);
   changing_ = true;
   co_await stop();
-  co_await remove_task_containers();
-  machine_.executor.forget_all();
-  const std::string path = folder();
-  auto removed = co_await machine_.loop.offload([&path] { return os::remove_tree(path); });
+  // From here on the node is no member: a daemon that follows finishes what this one does not.
+  const std::string identity = identity_path();
+  auto removed = co_await machine_.loop.offload([&identity] { return os::remove_tree(identity); });
+  if (removed) removed = co_await remove_remains();
   changing_ = false;
   error_.clear();
   machine_.log.info("the node has left the swarm");
   co_return removed;
+}
+
+// An init that was not acknowledged, or a leave that was cut off.
+os::Co<> SwarmNode::remove_half_swarm() {
+  changing_ = true;
+  const auto removed = co_await remove_remains();
+  changing_ = false;
+  if (!removed) machine_.log.warn("removing half a swarm", {{"reason", removed.error().message}});
+}
+
+os::Co<Result<void>> SwarmNode::remove_remains() {
+  co_await remove_task_containers();
+  machine_.executor.forget_all();
+  const std::string path = folder();
+  co_return co_await machine_.loop.offload([&path] { return os::remove_tree(path); });
 }
 
 os::Co<> SwarmNode::remove_task_containers() {
@@ -232,7 +246,7 @@ Result<std::string> SwarmNode::make_join_token(const model::Cluster& cluster) {
 }
 
 Result<std::optional<SwarmNode::Identity>> SwarmNode::read_identity() const {
-  const auto text = os::read_file(folder() + "/node.json");
+  const auto text = os::read_file(identity_path());
   if (!text && text.error().code == ErrorCode::NotFound) return std::optional<Identity>();
   if (!text) return std::unexpected(text.error());
   const json document = json::parse(*text, nullptr, false);
@@ -250,7 +264,7 @@ Result<void> SwarmNode::write_identity(const Identity& identity) const {
   const json document{{"node_id", identity.id.str()},
                       {"address", identity.address},
                       {"manager_address", identity.manager_address}};
-  return os::write_file(folder() + "/node.json", document.dump(2) + "\n");
+  return os::write_file(identity_path(), document.dump(2) + "\n");
 }
 
 }  // namespace shoal::daemon

@@ -1,9 +1,8 @@
 // SwarmNode: this node's place in a swarm. Outside one it is idle; `init` makes it the manager and
 // first worker of a new one; a restart of the daemon resumes; `leave` ends it.
 //
-//   data_root/swarm/node.json                  the node's id and address; written last: without it
-//   the
-//                                              rest was never acknowledged and is removed
+//   data_root/swarm/node.json                  the node's id and address; written last and removed
+//                                              first: without it the rest is half a swarm and goes
 //   data_root/swarm/state.db                   the manager's store
 //   data_root/swarm/certificates/swarm-root-ca.{crt,key}   0600
 //
@@ -79,8 +78,12 @@ class SwarmNode final : public api::SwarmBackend {
   std::unique_ptr<manager::Manager> make_manager();
   Result<void> begin(Identity identity, std::unique_ptr<manager::Manager> manager);
   os::Co<Result<Identity>> found_swarm(api::InitRequest request, manager::Manager& manager);
+  os::Co<> remove_half_swarm();
+  // All but the identity: the tasks' containers, the state.
+  os::Co<Result<void>> remove_remains();
   os::Co<> remove_task_containers();
   std::string folder() const { return machine_.data_root + "/swarm"; }
+  std::string identity_path() const { return folder() + "/node.json"; }
 
   Machine machine_;
   store::Store::Watcher watcher_;
