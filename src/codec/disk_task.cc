@@ -22,11 +22,9 @@ disk::Task::Source put_part(const model::Ref<T>& part, const model::Ref<T>& shar
 }
 
 TaskState state_from(uint32_t number, Fault& fault) {
-  const auto state = TaskState(number);
-  const bool known =
-      number <= uint32_t(TaskState::Orphaned) && model::parse_task_state(model::to_string(state));
-  if (!known) fault.note("unknown task state {}", number);
-  return state;
+  const auto state = model::task_state_of(number);
+  if (!state) fault.note("unknown task state {}", number);
+  return state.value_or(TaskState::New);
 }
 
 void put_status(const model::TaskStatus& in, disk::TaskStatus* out) {

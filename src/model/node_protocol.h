@@ -36,12 +36,24 @@ struct SessionRequest {
   std::string address;  // where the node was seen from; the manager's shell fills it in
 };
 
+// A key of the overlay networks' gossip and encryption. Secret: never logged.
+struct EncryptionKey {
+  std::string subsystem;  // "networking:gossip", "networking:ipsec"
+  std::string key;        // 16 bytes
+  uint64_t lamport_time = 0;
+
+  bool operator==(const EncryptionKey&) const = default;
+};
+
 // Manager to agent: the first one within the answer to SessionRequest, another one whenever the
 // node's own record or the list of managers changed. Managers that are not listed are forgotten.
 struct SessionMessage {
   SessionId session;
   Ref<Node> node;
   std::vector<ManagerPeer> managers;
+  std::vector<EncryptionKey> network_keys;
+  std::string root_ca;             // PEM, every root to trust; empty: as before
+  bool renew_certificate = false;  // the node shall ask for a new certificate at once
 };
 
 enum class AssignmentAction { Update, Remove };
@@ -72,6 +84,14 @@ struct StatusUpdate {
   TaskStatus status;
 
   bool operator==(const StatusUpdate&) const = default;
+};
+
+// Agent to manager: one report. The answer is empty.
+struct StatusReport {
+  SessionId session;
+  std::vector<StatusUpdate> updates;
+
+  bool operator==(const StatusReport&) const = default;
 };
 
 }  // namespace shoal::model

@@ -39,4 +39,11 @@ std::optional<TaskState> parse_task_state(std::string_view word) {
   return std::nullopt;
 }
 
+std::optional<TaskState> task_state_of(uint32_t number) {
+  for (const auto& [value, name] : kNames) {
+    if (uint32_t(value) == number) return value;
+  }
+  return std::nullopt;
+}
+
 }  // namespace shoal::model

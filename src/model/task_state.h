@@ -27,6 +27,8 @@ enum class TaskState : uint16_t {
 // The lower-case word of Docker's API: "new", "pending", … "orphaned".
 std::string_view to_string(TaskState state);
 std::optional<TaskState> parse_task_state(std::string_view word);
+// Empty for a number that is no state: records and messages come from other programs.
+std::optional<TaskState> task_state_of(uint32_t number);
 
 // Complete and beyond: the container is gone for good.
 inline bool is_terminal(TaskState state) {

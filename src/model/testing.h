@@ -8,8 +8,11 @@
 #include <memory>
 
 #include "model/cluster.h"
+#include "model/join_protocol.h"
+#include "model/log_protocol.h"
 #include "model/network.h"
 #include "model/node.h"
+#include "model/node_protocol.h"
 #include "model/service.h"
 #include "model/task.h"
 
@@ -397,6 +400,94 @@ inline Network full_network() {
   ingress = true;
   ipam = {{.subnet = "10.9.0.0/24", .range = "10.9.0.128/25", .gateway = "10.9.0.1"}};
   return network;
+}
+
+// Without the parts that never leave the manager or are objects of their own.
+inline SessionRequest full_session_request() {
+  SessionRequest request;
+  auto& [description, previous, address] = request;
+  description = full_node().description;
+  previous = SessionId::of("session1");
+  address = "";  // the listener knows it
+  return request;
+}
+
+inline SessionMessage full_session_message() {
+  SessionMessage message;
+  auto& [session, node, managers, network_keys, root_ca, renew_certificate] = message;
+  session = SessionId::of("session2");
+  node = std::make_shared<const Node>(full_node());
+  managers = {{.node = NodeId::of("node1"), .address = "10.0.0.7:2377", .weight = -512}};
+  network_keys = {{.subsystem = "networking:gossip", .key = "0123456789abcdef", .lamport_time = 5}};
+  root_ca = "-----BEGIN CERTIFICATE-----";
+  renew_certificate = true;
+  return message;
+}
+
+inline StatusReport full_status_report() {
+  StatusReport report;
+  auto& [session, updates] = report;
+  session = SessionId::of("session1");
+  updates = {{.task = TaskId::of("task1"), .status = full_task_status()},
+             {.task = TaskId::of("task2"), .status = {}}};
+  return report;
+}
+
+inline IssueRequest full_issue_request() {
+  IssueRequest request;
+  auto& [csr, token, availability] = request;
+  csr = "-----BEGIN CERTIFICATE REQUEST-----";
+  token = "SWMTKN-1-a-b";
+  availability = Availability::Drain;
+  return request;
+}
+
+inline IssuedCertificate full_issued_certificate() {
+  IssuedCertificate issued;
+  auto& [state, error, role, csr, certificates, node] = issued;
+  state = IssuanceState::Issued;
+  error = "none";
+  role = NodeRole::Manager;
+  csr = "-----BEGIN CERTIFICATE REQUEST-----";
+  certificates = "-----BEGIN CERTIFICATE-----";
+  node = NodeId::of("node1");
+  return issued;
+}
+
+inline LogSubscription full_log_subscription() {
+  LogSubscription subscription;
+  auto& [id, selector, options, close] = subscription;
+  id = LogSubscriptionId::of("sub1");
+  auto& [services, nodes, tasks] = selector;
+  services = {ServiceId::of("service1"), ServiceId::of("service2")};
+  nodes = {NodeId::of("node1")};
+  tasks = {TaskId::of("task1")};
+  auto& [stdout_wanted, stderr_wanted, follow, tail, since] = options;
+  stdout_wanted = false;
+  stderr_wanted = true;
+  follow = true;
+  tail = 10;
+  since = Time{1'700'000'000'000'000'001};
+  close = true;
+  return subscription;
+}
+
+inline LogPublication full_log_publication() {
+  LogPublication publication;
+  auto& [subscription, messages, close] = publication;
+  subscription = LogSubscriptionId::of("sub1");
+  LogMessage message;
+  auto& [service, node, task, time, stream, data, attributes] = message;
+  service = ServiceId::of("service1");
+  node = NodeId::of("node1");
+  task = TaskId::of("task1");
+  time = Time{1'700'000'000'000'000'001};
+  stream = LogStream::Stderr;
+  data = std::string("a\0\xff\n", 4);
+  attributes = {{"tag", "x"}};
+  messages = {message, LogMessage{}};
+  close = true;
+  return publication;
 }
 
 }  // namespace shoal::model
