@@ -13,10 +13,10 @@
 
 #include "api/http/message.h"
 #include "api/http/parser.h"
-#include "api/http/socket.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "os/loop.h"
+#include "os/socket.h"
 
 namespace shoal::api {
 
@@ -57,7 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The same with a deadline; false when it passed.
   os::Co<bool> wait_input_until(Time deadline);
   Parser& parser() { return *parser_; }
-  Socket& socket() { return socket_; }
+  os::Socket& socket() { return socket_; }
   os::Loop& loop() { return loop_; }
   const HttpLimits& limits() const { return limits_; }
   void set_hijacked() { hijacked_ = true; }
@@ -75,7 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Log& log_;
   const HttpLimits& limits_;
   const Dispatch& dispatch_;
-  Socket socket_;
+  os::Socket socket_;
 
   std::string buffer_;
   os::Signal arrived_;  // buffer_ grew or the input ended

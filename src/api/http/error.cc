@@ -27,6 +27,7 @@ int http_status(ErrorCode code) {
       return 503;
     case ErrorCode::OutOfSequence:
     case ErrorCode::Cancelled:
+    case ErrorCode::DeadlineExceeded:
     case ErrorCode::Internal:
       return 500;
   }

@@ -185,7 +185,7 @@ os::Co<bool> Exchange::send_reply() {
   reply_.headers.insert(reply_.headers.begin(), headers_.begin(), headers_.end());
   const std::string text = format_head(reply_, reply_.body.size(), connection_header());
   const std::string_view body = has_body(reply_.status) ? reply_.body : std::string_view{};
-  Socket& socket = connection_.socket();
+  os::Socket& socket = connection_.socket();
   const Duration patience = connection_.limits().reply_stall_timeout;
   const auto timer =
       connection_.loop().at(connection_.loop().now() + patience, [&socket] { socket.close(); });

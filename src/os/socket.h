@@ -14,28 +14,34 @@
 #include "os/fd.h"
 #include "os/loop.h"
 
-namespace shoal::api {
+namespace shoal::os {
+
+// A read hands out at most this much.
+inline constexpr size_t kSocketReadMax = size_t{64} << 10;
 
 class Socket {
  public:
-  Socket(os::Loop& loop, os::Fd fd);
+  Socket(Loop& loop, Fd fd);
   ~Socket();
 
   // Waits for bytes and appends at most `bytes_max` of them to `out`; the count is 0 when the peer
   // has closed its half. Cancelled when the connection broke or was closed here.
-  os::Co<Result<size_t>> read(std::string& out, size_t bytes_max);
+  Co<Result<size_t>> read(std::string& out, size_t bytes_max);
+  // The same without a copy: what it returns is good until the next co_await, because all sockets
+  // read into one buffer. Empty when the peer has closed its half.
+  Co<Result<std::string_view>> read_view(size_t bytes_max = kSocketReadMax);
   // All of `first` and then of `second`, in as few packets as it takes; both must outlive the call.
-  os::Co<Result<void>> write(std::string_view first, std::string_view second = {});
+  Co<Result<void>> write(std::string_view first, std::string_view second = {});
 
   void close_write();
   void close();
 
  private:
-  os::Co<bool> wait(bool for_reading);
-  os::Co<> take_turn();
+  Co<bool> wait(bool for_reading);
+  Co<> take_turn();
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace shoal::api
+}  // namespace shoal::os

@@ -1,4 +1,4 @@
-#include "api/http/socket.h"
+#include "os/socket.h"
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -8,19 +8,18 @@
 #include <algorithm>
 #include <array>
 
-#include "api/http/message.h"
 #include "os/sync.h"
 
-namespace shoal::api {
+namespace shoal::os {
 namespace asio = boost::asio;
 
 // Calls that succeed at once, in a row, before others on the loop get a turn.
 constexpr int kTurnCalls = 4;
 
 struct Socket::Impl {
-  Impl(os::Loop& l, os::Fd fd) : loop(l), stream(l.context(), fd.release()) {}
+  Impl(Loop& l, Fd fd) : loop(l), stream(l.context(), fd.release()) {}
 
-  os::Loop& loop;
+  Loop& loop;
   // Only waits for readiness; the transfers below are plain system calls.
   asio::posix::stream_descriptor stream;
   int calls = 0;
@@ -28,24 +27,24 @@ struct Socket::Impl {
 
 namespace {
 
-// Every connection reads through this one: it is used between two waits only.
-std::array<char, kPieceMax>& scratch() {
-  static std::array<char, kPieceMax> buffer;
+// Every socket of a loop reads through this one: it is used between two waits only.
+std::array<char, kSocketReadMax>& scratch() {
+  thread_local std::array<char, kSocketReadMax> buffer;
   return buffer;
 }
 
 std::unexpected<Error> gone() {
-  return cancelled("the client is gone");
+  return cancelled("the connection is gone");
 }
 
 }  // namespace
 
-Socket::Socket(os::Loop& loop, os::Fd fd) : impl_(std::make_unique<Impl>(loop, std::move(fd))) {}
+Socket::Socket(Loop& loop, Fd fd) : impl_(std::make_unique<Impl>(loop, std::move(fd))) {}
 Socket::~Socket() = default;
 
-os::Co<bool> Socket::wait(bool for_reading) {
+Co<bool> Socket::wait(bool for_reading) {
   impl_->calls = 0;
-  os::OneShot<bool> ready;
+  OneShot<bool> ready;
   const auto kind = for_reading ? asio::posix::stream_descriptor::wait_read
                                 : asio::posix::stream_descriptor::wait_write;
   impl_->stream.async_wait(kind, [ready](boost::system::error_code error) { ready.set(!error); });
@@ -53,24 +52,21 @@ os::Co<bool> Socket::wait(bool for_reading) {
 }
 
 // A peer that is faster than we are must not keep the loop to itself.
-os::Co<> Socket::take_turn() {
+Co<> Socket::take_turn() {
   if (++impl_->calls < kTurnCalls) co_return;
   impl_->calls = 0;
-  os::OneShot<bool> turn;
+  OneShot<bool> turn;
   impl_->loop.post([turn] { turn.set(true); });
   co_await turn;
 }
 
-os::Co<Result<size_t>> Socket::read(std::string& out, size_t bytes_max) {
+Co<Result<std::string_view>> Socket::read_view(size_t bytes_max) {
   co_await take_turn();
   while (impl_->stream.is_open()) {
-    const size_t wanted = std::min(bytes_max, kPieceMax);
+    const size_t wanted = std::min(bytes_max, kSocketReadMax);
     const ssize_t got =
         ::recv(impl_->stream.native_handle(), scratch().data(), wanted, MSG_DONTWAIT);
-    if (got >= 0) {
-      out.append(scratch().data(), size_t(got));
-      co_return size_t(got);
-    }
+    if (got >= 0) co_return std::string_view(scratch().data(), size_t(got));
     if (errno == EINTR) continue;
     if (errno != EAGAIN) break;
     if (!co_await wait(true)) break;
@@ -78,7 +74,14 @@ os::Co<Result<size_t>> Socket::read(std::string& out, size_t bytes_max) {
   co_return gone();
 }
 
-os::Co<Result<void>> Socket::write(std::string_view first, std::string_view second) {
+Co<Result<size_t>> Socket::read(std::string& out, size_t bytes_max) {
+  const Result<std::string_view> bytes = co_await read_view(bytes_max);
+  if (!bytes) co_return std::unexpected(bytes.error());
+  out.append(*bytes);
+  co_return bytes->size();
+}
+
+Co<Result<void>> Socket::write(std::string_view first, std::string_view second) {
   while (!first.empty() || !second.empty()) {
     co_await take_turn();
     if (!impl_->stream.is_open()) co_return gone();
@@ -111,4 +114,4 @@ void Socket::close() {
   impl_->stream.close(ignored);
 }
 
-}  // namespace shoal::api
+}  // namespace shoal::os
