@@ -28,6 +28,8 @@ std::string_view rpc_code(ErrorCode code) {
       return "Unknown";
     case ErrorCode::TooLarge:
       return "ResourceExhausted";
+    case ErrorCode::DeadlineExceeded:
+      return "DeadlineExceeded";
     case ErrorCode::Unavailable:
     case ErrorCode::Cancelled:
       return "";

@@ -26,6 +26,7 @@ enum class ErrorCode {
   Unavailable,         // try again or elsewhere: 503
   OutOfSequence,       // the object changed since it was read: 500, as Docker answers
   Cancelled,           // the caller went away: never answered
+  DeadlineExceeded,    // no answer in the time given: 500
   Internal,            // 500
 };
 
@@ -63,6 +64,7 @@ SHOAL_ERROR_MAKER(unimplemented, Unimplemented)
 SHOAL_ERROR_MAKER(unavailable, Unavailable)
 SHOAL_ERROR_MAKER(out_of_sequence, OutOfSequence)
 SHOAL_ERROR_MAKER(cancelled, Cancelled)
+SHOAL_ERROR_MAKER(deadline_exceeded, DeadlineExceeded)
 SHOAL_ERROR_MAKER(internal_error, Internal)
 #undef SHOAL_ERROR_MAKER
 
