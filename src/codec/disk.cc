@@ -105,6 +105,7 @@ std::string to_disk(const model::Cluster& cluster) {
   put_strings(cluster.default_address_pools, out.mutable_default_address_pools());
   out.set_subnet_mask_length(cluster.subnet_mask_length);
   out.set_data_path_port(cluster.data_path_port);
+  out.set_root_ca_key(cluster.root_ca_key);
   return framed(out);
 }
 
@@ -120,6 +121,7 @@ Result<model::Cluster> cluster_from_disk(std::string_view bytes) {
     out.default_address_pools = strings_from(in.default_address_pools());
     out.subnet_mask_length = in.subnet_mask_length();
     out.data_path_port = in.data_path_port();
+    out.root_ca_key = in.root_ca_key();
     return out;
   });
 }

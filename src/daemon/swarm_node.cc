@@ -8,6 +8,7 @@
 #include "crypto/random.h"
 #include "crypto/root_ca.h"
 #include "daemon/addresses.h"
+#include "daemon/root_key_file.h"
 #include "manager/core/bootstrap.h"
 #include "os/file.h"
 #include "state/sqlite/engine.h"
@@ -26,7 +27,6 @@ constexpr std::string_view kLastManager =
 
 Result<void> write_root(const std::string& folder, const crypto::RootCa& root) {
   RETURN_IF_ERROR(os::make_folders(folder));
-  RETURN_IF_ERROR(os::write_file(folder + "/swarm-root-ca.key", root.key_pem));
   return os::write_file(folder + "/swarm-root-ca.crt", root.certificate_pem, 0644);
 }
 
@@ -70,6 +70,10 @@ void SwarmNode::resume() {
   if (identity) {
     auto manager = make_manager();
     begun = manager->open();
+    if (begun) {
+      move_root_key_into_store(folder() + "/certificates/swarm-root-ca.key", *manager->store(),
+                               machine_.loop.now(), machine_.log);
+    }
     if (begun) begun = begin(**identity, std::move(manager));
   } else {
     begun = std::unexpected(identity.error());
@@ -170,6 +174,7 @@ os::Co<Result<SwarmNode::Identity>> SwarmNode::found_swarm(api::InitRequest requ
   swarm.join_token_worker = new_token(root->certificate_pem);
   swarm.join_token_manager = new_token(root->certificate_pem);
   swarm.root_ca = root->tls;
+  swarm.root_ca_key = std::move(root->key_pem);
   if (!request.default_address_pools.empty()) {
     swarm.default_address_pools = std::move(request.default_address_pools);
   }

@@ -1,10 +1,10 @@
 // SwarmNode: this node's place in a swarm. Outside one it is idle; `init` makes it the manager and
 // first worker of a new one; a restart of the daemon resumes; `leave` ends it.
 //
-//   data_root/swarm/node.json                  the node's id and address; written last and removed
-//                                              first: without it the rest is half a swarm and goes
-//   data_root/swarm/state.db                   the manager's store
-//   data_root/swarm/certificates/swarm-root-ca.{crt,key}   0600
+//   data_root/swarm/node.json   the node's id and address; written last and removed first: without
+//                               it the rest is half a swarm and goes
+//   data_root/swarm/state.db    the manager's store, sealed with data.key
+//   data_root/swarm/certificates/swarm-root-ca.crt
 //
 // Control thread. Lives as long as the daemon; call stop() before the loop ends.
 #pragma once

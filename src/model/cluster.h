@@ -34,6 +34,7 @@ struct Cluster {
   std::string join_token_worker;
   std::string join_token_manager;
   TlsInfo root_ca;
+  std::string root_ca_key;  // PKCS#8 PEM; only here and sealed at rest: nothing prints it
   std::vector<std::string> default_address_pools = {"10.0.0.0/8"};
   uint32_t subnet_mask_length = 24;
   uint32_t data_path_port = 4789;

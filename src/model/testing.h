@@ -372,14 +372,15 @@ inline ClusterSpec full_cluster_spec() {
 
 inline Cluster full_cluster() {
   Cluster cluster;
-  auto& [id, meta, spec, join_token_worker, join_token_manager, root_ca, default_address_pools,
-         subnet_mask_length, data_path_port] = cluster;
+  auto& [id, meta, spec, join_token_worker, join_token_manager, root_ca, root_ca_key,
+         default_address_pools, subnet_mask_length, data_path_port] = cluster;
   id = ClusterId::of("cluster1");
   meta = full_meta();
   spec = full_cluster_spec();
   join_token_worker = "SWMTKN-1-w";
   join_token_manager = "SWMTKN-1-m";
   root_ca = full_tls_info();
+  root_ca_key = "-----BEGIN PRIVATE KEY-----\n";
   default_address_pools = {"172.20.0.0/16", "fd00::/48"};
   subnet_mask_length = 26;
   data_path_port = 7789;

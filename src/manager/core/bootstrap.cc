@@ -17,6 +17,7 @@ Result<void> create_swarm(store::WriteTx& tx, NewSwarm swarm, Rng& rng) {
   cluster.join_token_worker = std::move(swarm.join_token_worker);
   cluster.join_token_manager = std::move(swarm.join_token_manager);
   cluster.root_ca = swarm.root_ca;
+  cluster.root_ca_key = std::move(swarm.root_ca_key);
   cluster.default_address_pools = std::move(swarm.default_address_pools);
   cluster.subnet_mask_length = swarm.subnet_mask_length;
   cluster.data_path_port = swarm.data_path_port;

@@ -24,6 +24,7 @@ struct NewSwarm {
   std::string join_token_worker;
   std::string join_token_manager;
   model::TlsInfo root_ca;
+  std::string root_ca_key;
   std::vector<std::string> default_address_pools = {"10.0.0.0/8"};
   uint32_t subnet_mask_length = 24;
   uint32_t data_path_port = 4789;

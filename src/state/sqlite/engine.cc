@@ -1,6 +1,7 @@
 #include "state/sqlite/engine.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,17 +9,15 @@
 #include <utility>
 
 #include "base/check.h"
-#include "os/fd.h"
 #include "os/file.h"
+#include "state/sqlite/schema.h"
 
 namespace shoal::state {
 namespace {
 
-constexpr int64_t kApplicationId = 0x53686f61;  // "Shoa", shown by file(1)
-
-// locking_mode first: with it WAL needs no shared memory, and the file is ours alone.
+// busy_timeout: a backup that closes the file holds it for a moment.
 constexpr const char* kSettings = R"(
-  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA busy_timeout = 5000;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA foreign_keys = OFF;
@@ -27,36 +26,28 @@ constexpr const char* kSettings = R"(
   PRAGMA cache_size = -4000;
   PRAGMA wal_autocheckpoint = 4000;
   PRAGMA journal_size_limit = 33554432;
-  BEGIN EXCLUSIVE;
-  COMMIT;
 )";
 
-// `head` holds the newest durable version, and how many records there must be: a lost page of a
-// tree would otherwise look like objects that were removed.
-constexpr const char* kCreateHead = R"(
-  CREATE TABLE head (version INTEGER NOT NULL, record_count INTEGER NOT NULL);
-  INSERT INTO head VALUES (0, 0);
-)";
-
-// One table a kind, numbered rows: see records.h.
-std::string create_tables() {
-  std::string sql = "BEGIN EXCLUSIVE;";
-  for (size_t kind = 0; kind < kRecordKindCount; ++kind) {
-    sql += fmt::format(
-        "CREATE TABLE {} (number INTEGER PRIMARY KEY, id TEXT NOT NULL, value BLOB NOT NULL);",
-        to_string(RecordKind(kind)));
-  }
-  return sql + kCreateHead +
-         fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;",
-                     kApplicationId, kSchemaVersion);
+Result<os::Fd> open_folder(const std::string& path) {
+  os::Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return os::system_error("open", path, errno);
+  return folder;
 }
 
 // A new file is lost with the power unless its folder was synced too.
 Result<void> sync_folder(const std::string& path) {
-  const os::Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return os::system_error("open", path, errno);
+  ASSIGN_OR_RETURN(const os::Fd folder, open_folder(path));
   if (::fsync(folder.get()) != 0) return os::system_error("fsync", path, errno);
   return {};
+}
+
+// One engine a folder, until the descriptor is closed. Not SQLite's own exclusive lock: with that a
+// backup could not read while the engine works.
+Result<os::Fd> claim_folder(const std::string& path, const std::string& file) {
+  ASSIGN_OR_RETURN(os::Fd folder, open_folder(path));
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) == 0) return folder;
+  if (errno == EWOULDBLOCK) return unavailable("{}: another process uses it", file);
+  return os::system_error("lock", path, errno);
 }
 
 }  // namespace
@@ -64,19 +55,18 @@ Result<void> sync_folder(const std::string& path) {
 Result<std::unique_ptr<SqliteEngine>> SqliteEngine::open(Options options, Post post) {
   const auto folder = std::filesystem::absolute(options.path).parent_path();
   RETURN_IF_ERROR(os::make_folders(folder.string(), 0700));
+  ASSIGN_OR_RETURN(os::Fd claim, claim_folder(folder.string(), options.path));
   ASSIGN_OR_RETURN(Database database, Database::open(options.path));
   std::unique_ptr<SqliteEngine> engine(
-      new SqliteEngine(std::move(options), std::move(post), std::move(database)));
+      new SqliteEngine(std::move(post), std::move(claim), std::move(database)));
   RETURN_IF_ERROR(engine->prepare());
   RETURN_IF_ERROR(sync_folder(folder.string()));
   RETURN_IF_ERROR(sync_folder(folder.parent_path().string()));
   return engine;
 }
 
-SqliteEngine::SqliteEngine(Options options, Post post, Database database)
-    : sealer_(options.sealer ? std::move(options.sealer) : std::make_shared<PlainSealer>()),
-      post_(std::move(post)),
-      database_(std::move(database)) {}
+SqliteEngine::SqliteEngine(Post post, os::Fd claim, Database database)
+    : post_(std::move(post)), claim_(std::move(claim)), database_(std::move(database)) {}
 
 SqliteEngine::~SqliteEngine() {
   {
@@ -89,7 +79,7 @@ SqliteEngine::~SqliteEngine() {
 
 Result<void> SqliteEngine::prepare() {
   RETURN_IF_ERROR(database_.run(kSettings));
-  RETURN_IF_ERROR(check_schema());
+  ASSIGN_OR_RETURN(sealer_, prepare_schema(database_));
   return prepare_statements();
 }
 
@@ -107,24 +97,6 @@ Result<void> SqliteEngine::prepare_statements() {
     RETURN_IF_ERROR(prepare(put_[kind], fmt::format("REPLACE INTO {} VALUES (?1, ?2, ?3)", table)));
     RETURN_IF_ERROR(prepare(remove_[kind], fmt::format("DELETE FROM {} WHERE number = ?1", table)));
   }
-  return {};
-}
-
-Result<void> SqliteEngine::check_schema() {
-  ASSIGN_OR_RETURN(const int64_t tables, database_.number("SELECT count(*) FROM sqlite_schema"));
-  ASSIGN_OR_RETURN(const int64_t application, database_.number("PRAGMA application_id"));
-  ASSIGN_OR_RETURN(const int64_t schema, database_.number("PRAGMA user_version"));
-  if (tables == 0 && application == 0 && schema == 0) {
-    return database_.run(create_tables());
-  }
-  if (application != kApplicationId) {
-    return internal_error("{}: not a file of this program", database_.path());
-  }
-  if (schema > kSchemaVersion) {
-    return internal_error("{}: written by a newer version (schema {}; this one knows up to {})",
-                          database_.path(), schema, kSchemaVersion);
-  }
-  if (schema < 1) return internal_error("{}: damaged: schema {}", database_.path(), schema);
   return {};
 }
 
@@ -156,7 +128,7 @@ Result<void> SqliteEngine::read_rows(RecordKind kind) {
     if (!found) return {};
     Row row{kind, rows.number(0), std::string(rows.bytes(1)), {}};
     const auto context = fmt::format("{}: {}", database_.path(), row.name());
-    auto value = sealer_->open(row.name(), std::string(rows.bytes(2)));
+    auto value = sealer_->open(row.name(), rows.bytes(2));
     ASSIGN_OR_RETURN(row.value, with_context(std::move(value), "{}", context));
     RETURN_IF_ERROR(with_context(records_.load(row), "{}", context));
   }

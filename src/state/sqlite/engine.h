@@ -3,7 +3,8 @@
 // WAL with synchronous=FULL: a batch that was answered survives the loss of power. One writer
 // thread takes everything that waits at the moment, encodes it, and makes it durable in one
 // transaction, so that the cost of a flush to the disk is shared by all who wait for it (group
-// commit). The file is locked for as long as the engine lives: a second daemon is refused.
+// commit). Every value is sealed with the data key beside the file (data_key.h). The folder is
+// locked for as long as the engine lives: a second daemon is refused.
 //
 // Threads: made, loaded, used and destroyed on the control thread; answers come back to it through
 // `post`. After a failure (disk full, I/O error) every later batch gets the same error; the owner
@@ -23,15 +24,13 @@
 #include <thread>
 #include <vector>
 
+#include "crypto/sealer.h"
+#include "os/fd.h"
 #include "state/sqlite/database.h"
 #include "state/sqlite/records.h"
-#include "state/sqlite/sealer.h"
 #include "store/engine.h"
 
 namespace shoal::state {
-
-// The version of the tables, in the file's user_version. A file with a higher one is refused.
-inline constexpr int kSchemaVersion = 1;
 
 // Bounds one transaction, and so the memory of its rows; what waits beyond it is the next group.
 inline constexpr size_t kGroupChangesMax = 10'000;
@@ -42,15 +41,13 @@ inline constexpr std::chrono::microseconds kGatherMax{2000};
 class SqliteEngine final : public store::Engine {
  public:
   struct Options {
-    std::string path;                     // of the file; its folder is made, mode 0700
-    std::shared_ptr<Sealer> sealer = {};  // none: values are stored as they are
+    std::string path;  // of the file; its folder is made, mode 0700
   };
   // Runs a function on the control thread, soon and in order. Called from the writer thread; it
   // must work until the engine is destroyed. What it still holds then may be run or dropped.
   using Post = std::function<void(std::move_only_function<void()>)>;
 
-  // Unavailable when another process uses the file, Internal when it is damaged, no file of this
-  // program, or written by a newer one.
+  // Unavailable when another process uses the file; otherwise as prepare_schema().
   static Result<std::unique_ptr<SqliteEngine>> open(Options options, Post post);
   // Makes durable what still waits, then closes the file. Blocks for that long.
   ~SqliteEngine() override;
@@ -72,9 +69,8 @@ class SqliteEngine final : public store::Engine {
     std::shared_ptr<const store::Batch> batch;
     Done done;
   };
-  SqliteEngine(Options options, Post post, Database database);
+  SqliteEngine(Post post, os::Fd claim, Database database);
   Result<void> prepare();
-  Result<void> check_schema();
   Result<void> prepare_statements();
   Result<void> read_rows(RecordKind kind);
   Result<Contents> read_contents();
@@ -88,9 +84,10 @@ class SqliteEngine final : public store::Engine {
   Result<void> write_row(const Row& row);
   void answer(std::vector<Waiting> group);
 
-  // Constant.
-  const std::shared_ptr<Sealer> sealer_;
+  // Constant once the engine is open.
+  std::unique_ptr<const crypto::Sealer> sealer_;
   const Post post_;
+  const os::Fd claim_;
 
   // Until load() returns the control thread's, then the writer's.
   Database database_;
