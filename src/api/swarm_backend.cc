@@ -17,7 +17,8 @@ std::string swarm_header(SwarmBackend& backend) {
     case LocalNodeState::Active:
       break;
   }
-  return backend.store() ? "active/manager" : "active/worker";
+  const bool is_manager = backend.store() || !backend.store_error().empty();
+  return is_manager ? "active/manager" : "active/worker";
 }
 
 Result<store::Store*> managed_store(SwarmBackend& backend) {
@@ -27,7 +28,12 @@ Result<store::Store*> managed_store(SwarmBackend& backend) {
       return unavailable(
           "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker "
           "swarm unlock\" to unlock it.");
+    case LocalNodeState::Error:
+      return unavailable("{}", backend.error());
     case LocalNodeState::Active:
+      if (const std::string reason = backend.store_error(); !reason.empty()) {
+        return unavailable("the swarm's state cannot be used for now: {}", reason);
+      }
       return unavailable(
           "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster "
           "state. Please run this command on a manager node or promote the current node to a "

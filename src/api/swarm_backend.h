@@ -63,6 +63,8 @@ class SwarmBackend {
   // The swarm's store when this node is a manager that may read and write it; null otherwise, and
   // then swarm calls answer 503. It may become null (and the Store die) between two co_awaits.
   virtual store::Store* store() = 0;
+  // Why a manager has no store, or one that can only be read; else empty.
+  virtual std::string store_error() const { return ""; }
   // The manager that leads now; empty when this node does not know one.
   virtual model::NodeId leader() const = 0;
   // For the ids of what the handlers create.

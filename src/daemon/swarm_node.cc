@@ -123,6 +123,10 @@ store::Store* SwarmNode::store() {
   return membership_ ? membership_->manager->store() : nullptr;
 }
 
+std::string SwarmNode::store_error() const {
+  return membership_ ? membership_->manager->failure() : std::string();
+}
+
 os::Co<Result<model::NodeId>> SwarmNode::init(api::InitRequest request) {
   if (membership_ || changing_ || !error_.empty()) co_return unavailable("{}", kAlreadyMember);
   changing_ = true;

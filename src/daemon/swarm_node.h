@@ -49,6 +49,7 @@ class SwarmNode final : public api::SwarmBackend {
   std::string node_address() const override;
   std::vector<api::RemoteManager> remote_managers() const override;
   store::Store* store() override;
+  std::string store_error() const override;
   model::NodeId leader() const override { return node_id(); }
   Rng& rng() override { return machine_.rng; }
   os::Co<Result<model::NodeId>> init(api::InitRequest request) override;

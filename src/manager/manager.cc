@@ -9,6 +9,7 @@ struct Manager::Term {
   std::unique_ptr<store::Engine> engine;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<store::Store::Watch> watch;
+  Result<void> writable;
   std::unique_ptr<Control> control;
 };
 
@@ -23,12 +24,18 @@ Manager::~Manager() {
 
 Result<void> Manager::open() {
   ASSIGN_OR_RETURN(auto term, open_term());
-  begin(std::move(term));
+  if (term->writable) {
+    begin(std::move(term));
+  } else {
+    read_only(std::move(term));
+    os::spawn(reopen());
+  }
   return {};
 }
 
 store::Store* Manager::store() const {
-  return term_ ? term_->store.get() : nullptr;
+  if (term_) return term_->store.get();
+  return readable_ ? readable_->store.get() : nullptr;
 }
 
 dispatcher::Dispatcher* Manager::dispatcher() {
@@ -38,6 +45,7 @@ dispatcher::Dispatcher* Manager::dispatcher() {
 Result<std::shared_ptr<Manager::Term>> Manager::open_term() {
   auto term = std::make_shared<Term>();
   ASSIGN_OR_RETURN(term->engine, open_engine_());
+  term->writable = term->engine->check_writable();
   term->store = std::make_unique<store::Store>(*term->engine);
   RETURN_IF_ERROR(term->store->load());
   return term;
@@ -45,6 +53,7 @@ Result<std::shared_ptr<Manager::Term>> Manager::open_term() {
 
 void Manager::begin(std::shared_ptr<Term> term) {
   term_ = std::move(term);
+  began_ = loop_.now();
   term_->store->on_failed([this, alive = alive_](const Error& reason) {
     // Later: the failing commit is still on the stack.
     loop_.post([this, alive, reason] {
@@ -62,6 +71,8 @@ void Manager::begin(std::shared_ptr<Term> term) {
 
 void Manager::end_term(const Error& reason) {
   log_.error("leadership ends", {{"reason", reason.message}});
+  failure_ = reason.message;
+  if (loop_.now() - began_ > kReopenPauseMax) reopen_pause_ = kReopenPauseMin;
   deadline_.reset();
   if (sessions_) sessions_->end_all(reason);
   ended_ = std::exchange(term_, nullptr);
@@ -69,19 +80,37 @@ void Manager::end_term(const Error& reason) {
   ended_->engine.reset();
 }
 
+// Without its engine: the file must be free for the next try.
+void Manager::read_only(std::shared_ptr<Term> term) {
+  failure_ = term->writable.error().message;
+  log_.error("the state can be read only", {{"reason", failure_}});
+  term->store->refuse_writes(term->writable.error());
+  term->engine.reset();
+  if (readable_) ended_ = std::move(readable_);
+  readable_ = std::move(term);
+}
+
 os::Co<> Manager::reopen() {
   const auto alive = alive_;
   const os::StopToken closing = closing_.token();
-  for (Duration pause = kReopenPauseMin;; pause = std::min(pause * 2, kReopenPauseMax)) {
+  for (;;) {
+    const Duration pause = reopen_pause_;
+    reopen_pause_ = std::min(pause * 2, kReopenPauseMax);
     if (!co_await loop_.sleep(pause, closing)) co_return;
     auto term = co_await loop_.offload([this] { return open_term(); });
     if (!*alive) co_return;
-    if (term) {
+    if (term && (*term)->writable) {
       log_.info("leadership begins again", {{"version", (*term)->store->durable_version()}});
+      if (readable_) ended_ = std::move(readable_);
       begin(std::move(*term));
       co_return;
     }
-    log_.error("the state cannot be opened", {{"reason", term.error().message}});
+    if (term) {
+      read_only(std::move(*term));
+    } else {
+      failure_ = term.error().message;
+      log_.error("the state cannot be opened", {{"reason", failure_}});
+    }
   }
 }
 

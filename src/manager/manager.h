@@ -2,8 +2,9 @@
 // loops whenever they have something to do, and hands what the dispatcher says to the sessions.
 //
 // A commit that fails ends a term: memory is dropped, the engine closed, and both are opened again,
-// after a growing pause while that fails. Between two terms store() is null and the API answers
-// Unavailable; agents open new sessions in the next term.
+// after a pause that grows while terms are short. Agents open new sessions in
+// the next term. Between two terms, what could be loaded but not written (a full disk) can be read:
+// every update answers Unavailable with the reason. Until then store() is null.
 //
 // Control thread.
 #pragma once
@@ -22,7 +23,7 @@ namespace shoal::manager {
 
 // Between two tries to open the state again.
 inline constexpr Duration kReopenPauseMin = 100ms;
-inline constexpr Duration kReopenPauseMax = 10s;
+inline constexpr Duration kReopenPauseMax = 5s;
 // Control steps in one turn of the loop, so that the API and the agents get theirs.
 inline constexpr int kStepsPerTurn = 4;
 
@@ -37,12 +38,15 @@ class Manager {
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
 
-  // The first term. Blocks; an error says why the state cannot be used.
+  // The first term, or what can be read until it is possible. Blocks; an error says why the state
+  // cannot be used.
   Result<void> open();
 
   // The store of this term, or null. It stays where it is until the end of the next term, so that
   // an API call that was waiting finds it dead (every update answers Unavailable), not gone.
   store::Store* store() const;
+  // Why there is no term now; empty while there is one.
+  std::string failure() const { return term_ ? std::string() : failure_; }
 
   // The dispatcher of this term, or null; call wake() after calling into it.
   dispatcher::Dispatcher* dispatcher();
@@ -66,6 +70,7 @@ class Manager {
   Result<std::shared_ptr<Term>> open_term();
   void begin(std::shared_ptr<Term> term);
   void end_term(const Error& reason);
+  void read_only(std::shared_ptr<Term> term);
   os::Co<> reopen();
   void turn();
 
@@ -76,7 +81,11 @@ class Manager {
   store::Store::Watcher watcher_;
   Sessions* sessions_ = nullptr;
   std::shared_ptr<Term> term_;
-  std::shared_ptr<Term> ended_;  // the term before, for those who still hold its store
+  std::shared_ptr<Term> readable_;  // between two terms: without an engine
+  std::shared_ptr<Term> ended_;     // the term before, for those who still hold its store
+  std::string failure_;             // why the last term ended or the next one cannot begin
+  Time began_;                      // the last term
+  Duration reopen_pause_ = kReopenPauseMin;
   std::unique_ptr<os::Loop::Timer> deadline_;
   bool turn_queued_ = false;
   os::StopSource closing_;

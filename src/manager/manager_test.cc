@@ -26,16 +26,22 @@ TEST(Manager, SaysWhyTheStateCannotBeOpened) {
 // turn of the loop.
 class LoopEngine final : public store::Engine {
  public:
-  LoopEngine(os::Loop& loop, store::MemoryEngine& disk) : loop_(loop), disk_(disk) {}
+  LoopEngine(os::Loop& loop, store::MemoryEngine& disk, const bool& full)
+      : loop_(loop), disk_(disk), full_(full) {}
   Result<Contents> load() override { return disk_.load(); }
   void commit(std::shared_ptr<const store::Batch> batch, Done done) override {
     disk_.commit(std::move(batch), std::move(done));
     loop_.post([this] { disk_.flush_one(); });
   }
+  Result<void> check_writable() override {
+    if (full_) return unavailable("disk full");
+    return {};
+  }
 
  private:
   os::Loop& loop_;
   store::MemoryEngine& disk_;
+  const bool& full_;
 };
 
 class SilentSessions final : public Manager::Sessions {
@@ -49,7 +55,7 @@ struct ManagerTest : testing::Test {
   ManagerTest() {
     manager.emplace(loop, rng, log, [this]() -> Result<std::unique_ptr<store::Engine>> {
       ++opened;
-      return std::make_unique<LoopEngine>(loop, disk);
+      return std::make_unique<LoopEngine>(loop, disk, full);
     });
     manager->serve(&sessions);
   }
@@ -81,6 +87,7 @@ struct ManagerTest : testing::Test {
   Rng rng{1};
   NullLog log;
   store::MemoryEngine disk;
+  bool full = false;
   SilentSessions sessions;
   int opened = 0;
   std::optional<Manager> manager;
@@ -112,6 +119,38 @@ TEST_F(ManagerTest, AFailedCommitEndsTheTermAndTheNextOneHasWhatWasDurable) {
   EXPECT_EQ(manager->store()->read().services().by_name("lost"), nullptr);
   EXPECT_EQ(first->update(loop.now(), [](store::WriteTx&) { return Result<void>{}; }).error().code,
             ErrorCode::Unavailable);  // Still there for whoever holds it, but dead.
+}
+
+TEST_F(ManagerTest, WhatCannotBeWrittenCanBeReadUntilItCan) {
+  ASSERT_TRUE(manager->open());
+  ASSERT_TRUE(create("kept"));
+  run_until([&] { return disk.waiting_count() == 0 && manager->store()->read().tasks().size(); });
+
+  disk.fail(Error{ErrorCode::Unavailable, "disk full"});
+  full = true;
+  ASSERT_TRUE(create("lost"));
+  run_until([&] { return opened >= 3; });  // It goes on trying.
+  ASSERT_NE(manager->store(), nullptr);
+  EXPECT_EQ(manager->dispatcher(), nullptr);
+  EXPECT_EQ(manager->failure(), "disk full");
+  EXPECT_NE(manager->store()->read().services().by_name("kept"), nullptr);
+  EXPECT_EQ(manager->store()->read().services().by_name("lost"), nullptr);
+  EXPECT_EQ(create("refused").error(),
+            (Error{ErrorCode::Unavailable, "the store has failed: disk full"}));
+
+  full = false;
+  run_until([&] { return manager->dispatcher() != nullptr; });
+  EXPECT_EQ(manager->failure(), "");
+  EXPECT_TRUE(create("later"));
+}
+
+TEST_F(ManagerTest, AStateThatCanOnlyBeReadAtTheStartIsOpenedAgainToo) {
+  full = true;
+  ASSERT_TRUE(manager->open());
+  EXPECT_NE(manager->store(), nullptr);
+  EXPECT_EQ(manager->dispatcher(), nullptr);
+  full = false;
+  run_until([&] { return manager->dispatcher() != nullptr; });
 }
 
 }  // namespace

@@ -64,6 +64,10 @@ class Engine {
   // Called once, before the first commit. An error names what is damaged or too new.
   virtual Result<Contents> load() = 0;
 
+  // Before load(): whether a commit could be made durable now. A full disk is Unavailable: what
+  // there is can still be loaded and read.
+  virtual Result<void> check_writable() { return {}; }
+
   // Queues a batch; versions rise from call to call. Batches that wait together are made durable
   // together (group commit). `done` is called once per batch, in order, never from within commit().
   // After a failure every later batch fails too: the store must be loaded again.

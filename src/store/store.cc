@@ -131,6 +131,11 @@ void Store::release(model::Version version) {
   }
 }
 
+void Store::refuse_writes(Error reason) {
+  CHECK(newest_ == durable_, "a store that has been written to");
+  failure_ = std::move(reason);
+}
+
 void Store::failed(Error error) {
   failure_ = std::move(error);
   for (Waiting& waiting : std::exchange(waiting_, {})) waiting.done(std::unexpected(*failure_));

@@ -64,6 +64,9 @@ class Store {
 
   model::Version durable_version() const { return durable_; }
   model::Version newest_version() const { return newest_; }
+  // Makes the store one to read only, before anything was written: every update answers Unavailable
+  // with this reason.
+  void refuse_writes(Error reason);
   // Why the store is dead, if it is.
   const std::optional<Error>& failure() const { return failure_; }
   // Runs once, after every waiting when_durable() has its error. It must not destroy the store.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -98,6 +99,22 @@ Result<void> SqliteEngine::prepare_statements() {
     RETURN_IF_ERROR(prepare(remove_[kind], fmt::format("DELETE FROM {} WHERE number = ?1", table)));
   }
   return {};
+}
+
+// Back again in the same transaction, but the page is written: a value that stays would not be.
+Result<void> SqliteEngine::check_writable() {
+  CHECK(!writer_.joinable(), "from load() on the database is the writer's");
+  struct statvfs disk{};
+  if (::statvfs(database_.path().c_str(), &disk) == 0 &&
+      disk.f_bavail * disk.f_frsize < kDiskBytesMin) {
+    return unavailable("{}: database or disk is full (less than {} bytes are free)",
+                       database_.path(), kDiskBytesMin);
+  }
+  const auto written = database_.run(
+      "BEGIN IMMEDIATE; UPDATE head SET version = version + 1;"
+      "UPDATE head SET version = version - 1; COMMIT");
+  if (!written) (void)rollback_.run();  // SQLite may have rolled back itself.
+  return written;
 }
 
 Result<store::Engine::Contents> SqliteEngine::load() {

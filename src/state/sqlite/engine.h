@@ -38,6 +38,9 @@ inline constexpr size_t kGroupChangesMax = 10'000;
 // How long a group may wait for more who want to join it.
 inline constexpr std::chrono::microseconds kGatherMax{2000};
 
+// A disk with less room than this is full: it is not worth beginning to write.
+inline constexpr uint64_t kDiskBytesMin = uint64_t{256} << 10;
+
 class SqliteEngine final : public store::Engine {
  public:
   struct Options {
@@ -53,6 +56,7 @@ class SqliteEngine final : public store::Engine {
   ~SqliteEngine() override;
 
   Result<Contents> load() override;
+  Result<void> check_writable() override;
   void commit(std::shared_ptr<const store::Batch> batch, Done done) override;
 
   // Since open(); any thread. batches / transactions is the size of the groups.

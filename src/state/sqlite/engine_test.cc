@@ -310,6 +310,34 @@ TEST_F(SqliteEngineTest, AFullDiskFailsTheCommitWithTheReason) {
             0);
 }
 
+TEST_F(SqliteEngineTest, SaysBeforehandWhetherTheDiskIsFull) {
+  EXPECT_TRUE(open_ok(folder.file())->engine);
+  const auto try_file = [this] {
+    auto engine = SqliteEngine::open({.path = folder.file()}, [](auto) {});
+    CHECK(engine, "{}", engine.error().message);
+    return (*engine)->check_writable();
+  };
+  EXPECT_TRUE(try_file());
+  EXPECT_EQ(in_child([&]() -> int {
+              auto engine = SqliteEngine::open({.path = folder.file()}, [](auto) {});
+              const rlimit none{};
+              ::signal(SIGXFSZ, SIG_IGN);
+              if (!engine || ::setrlimit(RLIMIT_FSIZE, &none) != 0) return 1;
+              const auto refused = (*engine)->check_writable();
+              return !refused && refused.error().code == ErrorCode::Unavailable ? 0 : 2;
+            }),
+            0);
+  EXPECT_EQ(in_child([&]() -> int {
+              if (::unshare(CLONE_NEWNS) != 0) return 1;
+              if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 2;
+              if (::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "size=280k") != 0) return 3;
+              const auto refused = try_file();
+              if (refused || refused.error().code != ErrorCode::Unavailable) return 4;
+              return refused.error().message.find("disk is full") != std::string::npos ? 0 : 5;
+            }),
+            0);
+}
+
 TEST_F(SqliteEngineTest, AnErrorOfTheDiskFailsTheCommitWithTheReason) {
   EXPECT_EQ(in_child([&]() -> int {
               ::signal(SIGXFSZ, SIG_IGN);
