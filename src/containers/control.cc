@@ -174,7 +174,11 @@ os::Co<Result<void>> Containers::Impl::remove_now(EntryRef entry, bool with_volu
   emit(entry, "destroy", {});
   entry->changed.notify();
   if (!with_volumes) co_return Result<void>{};
-  for (const auto& point : entry->mounts) {
+  co_return co_await remove_anonymous_volumes(*entry);
+}
+
+os::Co<Result<void>> Containers::Impl::remove_anonymous_volumes(const Entry& entry) {
+  for (const auto& point : entry.mounts) {
     if (!point.anonymous || volumes.in_use(point.name)) continue;
     auto volume_gone = co_await volumes.remove(point.name, true);
     if (!volume_gone) co_return volume_gone;

@@ -185,9 +185,14 @@ os::Co<Result<Created>> Containers::Impl::create(model::ContainerConfig config) 
   auto write = [folder = entry->folder, text = record_text(*entry),
                 synced = is_durable(entry->config)]() -> Result<void> {
     RETURN_IF_ERROR(os::make_folders(folder, 0710));
-    return write_record(folder, text, synced);
+    auto written = write_record(folder, text, synced);
+    if (!written) (void)os::remove_tree(folder);  // The reason counts.
+    return written;
   };
-  CO_RETURN_IF_ERROR(co_await machine.loop.offload(std::move(write)));
+  if (const auto written = co_await machine.loop.offload(std::move(write)); !written) {
+    (void)co_await remove_anonymous_volumes(*entry);
+    co_return std::unexpected(written.error());
+  }
   reservation.keep();
   table.insert(entry);
   emit(entry, "create", {});

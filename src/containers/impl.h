@@ -23,6 +23,8 @@ struct Containers::Impl {
   os::Co<Result<void>> remove(EntryRef entry, RemoveOptions options);
   // Held.
   os::Co<Result<void>> remove_now(EntryRef entry, bool volumes);
+  // Those that nobody else uses.
+  os::Co<Result<void>> remove_anonymous_volumes(const Entry& entry);
   // --- adoption.cc
   os::Co<Result<void>> open();
 

@@ -118,7 +118,11 @@ os::Co<Result<VolumeRef>> Volumes::create(std::string name, std::string driver,
                                                       .labels = std::move(labels),
                                                       .anonymous = anonymous});
   auto write = [volume, at = folder(name)] { return write_volume(*volume, at); };
-  CO_RETURN_IF_ERROR(co_await machine_.loop.offload(std::move(write)));
+  if (const auto written = co_await machine_.loop.offload(std::move(write)); !written) {
+    auto undo = [at = folder(name)] { return os::remove_tree(at); };
+    if (!volumes_.contains(name)) (void)co_await machine_.loop.offload(std::move(undo));
+    co_return std::unexpected(written.error());
+  }
   // Somebody may have made the same one meanwhile: then the folder is shared, as it should be.
   const auto [at, fresh] = volumes_.try_emplace(name, volume);
   co_return at->second;
