@@ -1,6 +1,7 @@
 #include "daemon/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,8 @@
 namespace shoal::daemon {
 namespace {
 using nlohmann::json;
+
+constexpr int kRegistryTimeoutMax = 3600;
 
 // One setting: its flag, its key in the file, and how a text (flag) or a JSON value sets it.
 struct Setting {
@@ -52,6 +55,17 @@ Result<void> set_log_level(Flags& flags, const std::string& text) {
   return {};
 }
 
+Result<void> set_registry_timeout(Flags& flags, const std::string& text) {
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, flags.registry_timeout_s);
+  if (read.ec != std::errc() || read.ptr != end || flags.registry_timeout_s < 1 ||
+      flags.registry_timeout_s > kRegistryTimeoutMax) {
+    return invalid_argument("\"{}\" is no number of seconds from 1 to {}", text,
+                            kRegistryTimeoutMax);
+  }
+  return {};
+}
+
 auto text_into(std::string Flags::* field) {
   return [field](Flags& flags, const std::string& text) -> Result<void> {
     if (text.empty()) return invalid_argument("it must not be empty");
@@ -91,6 +105,9 @@ const std::vector<Setting>& settings() {
          flags.insecure_registries.push_back(text);
          return {};
        }},
+      {"--registry-timeout", "registry-timeout",
+       "Seconds that a registry may stay silent before a pull is given up (30)", false, false,
+       set_registry_timeout},
       {"-l,--log-level", "log-level", "debug, info, warn, error or fatal", false, false,
        set_log_level},
       {"-D,--debug", "debug", "The same as --log-level debug", false, true,
@@ -120,8 +137,9 @@ Result<void> apply_value(const Setting& setting, const json& value, Flags& flags
     return value.get<bool>() ? setting.set(flags, "") : Result<void>{};
   }
   if (!setting.is_list) {
-    if (!value.is_string()) return wrong("a text");
-    return with_context(setting.set(flags, value.get<std::string>()), "{}", setting.key);
+    if (!value.is_string() && !value.is_number_integer()) return wrong("a text");
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    return with_context(setting.set(flags, text), "{}", setting.key);
   }
   if (!value.is_array()) return wrong("a list of texts");
   for (const auto& element : value) {

@@ -20,7 +20,8 @@ struct Flags {
   std::string group = "docker";          // of the unix socket, when the group exists
   std::string bridge = "shoal0";         // the link of the bridge network
   std::vector<std::string> insecure_registries;
-  model::Labels labels;  // engine.labels.* in constraints
+  int registry_timeout_s = 30;  // for a document, or without progress of a layer
+  model::Labels labels;         // engine.labels.* in constraints
   LogLevel log_level = LogLevel::Info;
   bool experimental = false;  // accepted for dockerd's sake; changes nothing
   bool cleanup = false;       // remove what a daemon with these folders left, and end

@@ -82,16 +82,22 @@ TEST(Flags, RefuseWhatMakesNoSense) {
   EXPECT_NE(refusal({"--label", "novalue"}).find("bad attribute format"), std::string::npos);
   EXPECT_NE(refusal({"--log-level", "loud"}).find("--log-level"), std::string::npos);
   EXPECT_NE(refusal({"--cgroup-parent", "/../x"}).find("--cgroup-parent"), std::string::npos);
+  for (const char* seconds : {"0", "-1", "3601", "3s", "99999999999"}) {
+    EXPECT_NE(refusal({"--registry-timeout", seconds}).find("--registry-timeout"),
+              std::string::npos);
+  }
   EXPECT_NE(refusal({"--config-file", "/no/such/file"}).find("/no/such/file"), std::string::npos);
 }
 
 TEST(ConfigFile, SetsWhatTheCommandLineDoesNot) {
-  const ConfigFile file(R"({"data-root": "/f", "labels": ["a=b"], "debug": true})");
+  const ConfigFile file(R"({"data-root": "/f", "labels": ["a=b"], "debug": true,)"
+                        R"( "registry-timeout": 7})");
   const auto parsed = parse_flags({"--config-file", file.path, "--exec-root", "/e"});
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->flags.data_root, "/f");
   EXPECT_EQ(parsed->flags.labels.at("a"), "b");
   EXPECT_EQ(parsed->flags.log_level, LogLevel::Debug);
+  EXPECT_EQ(parsed->flags.registry_timeout_s, 7);
 }
 
 TEST(ConfigFile, IsRefusedWithTheReason) {

@@ -15,10 +15,11 @@ Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
 
   auto machine = std::make_unique<Machine>(crypto::random_seed());
   machine->facts = facts;
-  ASSIGN_OR_RETURN(machine->images,
-                   images::ImageStore::open(machine->loop, log,
-                                            {.data_root = flags.data_root,
-                                             .insecure_registries = flags.insecure_registries}));
+  ASSIGN_OR_RETURN(machine->images, images::ImageStore::open(
+                                        machine->loop, log,
+                                        {.data_root = flags.data_root,
+                                         .insecure_registries = flags.insecure_registries,
+                                         .registry_answer_max = flags.registry_timeout_s * 1s}));
   ASSIGN_OR_RETURN(machine->engine, engine::Engine::open(machine->loop, log, facts,
                                                          {.run_root = engine_root,
                                                           .cgroup_parent = flags.cgroup_parent}));

@@ -44,7 +44,7 @@ Result<bool> append(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return os::system_error("write", "the body", errno);
+    if (count < 0) return os::system_error("write", "what the client sent into scratch", errno);
     bytes.remove_prefix(size_t(count));
   }
   return true;
@@ -187,6 +187,7 @@ Result<void> ImageStore::Impl::remove_lonely_configs() {
 Result<void> ImageStore::Impl::set_policy() {
   if (::access(kSystemPolicy, F_OK) == 0) return {};
   policy_file = options.data_root + "/policy.json";
+  if (os::read_file(policy_file) == kAcceptAnything) return {};  // Not again: the disk may be full.
   return os::write_file(policy_file, kAcceptAnything);
 }
 

@@ -16,6 +16,7 @@
 #include "images/registry.h"
 #include "images/rootfs.h"
 #include "images/scratch.h"
+#include "images/turns.h"
 
 namespace shoal::images {
 
@@ -35,6 +36,7 @@ struct ImageStore::Impl {
   // Declared after the refs and so gone before them: refs that go with the store delete nothing.
   std::unique_ptr<LayerStore> layers;
   KeyedLock pulls;          // by reference
+  Turns turns;              // of those who talk to registries
   std::string policy_file;  // empty: the system has one
   KeyedLock rootfs_locks;   // by container id
 

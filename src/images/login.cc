@@ -55,6 +55,7 @@ os::Co<Result<void>> ImageStore::log_in(LoginRequest request, os::StopToken stop
   CO_ASSIGN_OR_RETURN(const os::Fd folder, memory_folder());
   const model::ImageRef server{.domain = domain};
   CO_ASSIGN_OR_RETURN(Registry registry, Registry::create(impl_->loop, options, server, ""));
+  CO_ASSIGN_OR_RETURN(const auto turn, co_await impl_->turns.take(domain, stop));
   const Result<void> known = co_await registry.log_in(std::move(request.username),
                                                       std::move(request.password), folder, stop);
   // NotFound is how a registry's refusal of a pull is told.

@@ -21,6 +21,8 @@ namespace shoal::images {
 namespace {
 
 constexpr Duration kProgressInterval = 200ms;
+// A registry that sends less than this in the time that it may be silent is as good as silent.
+constexpr uint64_t kTrickleBytes = 16'384;
 constexpr std::string_view kPartialBlobPrefix = "oci-put-blob";
 
 std::string hex_of(const std::string& digest) {
@@ -151,22 +153,25 @@ os::Co<> transfer(Registry* registry, std::string digest, int folder,
 os::Co<Result<void>> watch_transfer(os::Loop& loop, std::string folder,
                                     std::vector<ComingLayer>& layers, ProgressSink sink,
                                     Duration stall_max, std::shared_ptr<Transfer> state) {
-  uint64_t last_total = 0;
-  Time last_growth = loop.now();
+  uint64_t counted = 0;
+  Time counted_at = loop.now();
   bool stalled = false;
   while (co_await loop.sleep(kProgressInterval, state->ended.token())) {
     auto look = [&folder] { return look_at(folder); };
     const Result<Arrived> arrived = co_await loop.offload(std::move(look));
     if (!arrived) continue;
     show_arrived(*arrived, layers, sink);
-    if (arrived->total != last_total) last_growth = loop.now();
-    last_total = arrived->total;
-    if (loop.now() - last_growth < stall_max) continue;
+    if (arrived->total >= counted + kTrickleBytes) {
+      counted = arrived->total;
+      counted_at = loop.now();
+    }
+    if (loop.now() - counted_at < stall_max) continue;
     stalled = true;
     state->stop.stop();
   }
-  if (stalled) co_return unavailable("the registry has sent nothing for {} s", stall_max / 1s);
-  co_return state->result;
+  if (!stalled) co_return state->result;
+  co_return unavailable("the registry has sent less than {} bytes in {} s", kTrickleBytes,
+                        stall_max / 1s);
 }
 
 os::Co<Result<void>> download(os::Loop& loop, Registry& registry, PullPlan& plan,
@@ -185,7 +190,8 @@ os::Co<Result<void>> download(os::Loop& loop, Registry& registry, PullPlan& plan
   const auto client_gone = stop.on_stop([state] { state->stop.stop(); });
   os::spawn(transfer(&registry, plan.manifest_digest, layout.get(), state));
   auto watching = watch_transfer(loop, folder, plan.layers, sink, stall_max, state);
-  CO_RETURN_IF_ERROR(co_await watching);
+  const Result<void> watched = co_await watching;
+  CO_RETURN_IF_ERROR(with_context(watched, "fetching the layers into {}", folder));
   for (auto& layer : plan.layers) {
     if (!layer.ref && !layer.arrived) sink({.status = "Download complete", .id = layer.name()});
   }
@@ -264,6 +270,7 @@ os::Co<Result<ImagePtr>> ImageStore::pull(PullRequest request, ProgressSink prog
   }
   CO_ASSIGN_OR_RETURN(Registry registry, Registry::create(impl_->loop, impl_->registry_options(),
                                                           ref, request.registry_auth));
+  CO_ASSIGN_OR_RETURN(const auto turn, co_await impl_->turns.take(ref.domain, stop));
   auto planning = plan_pull(registry, platform, !request.platform.empty(), stop);
   CO_ASSIGN_OR_RETURN(PullPlan plan, co_await planning);
   // Only now: a pull that cannot begin is an answer with a status, not a line of a stream.
@@ -284,6 +291,7 @@ os::Co<Result<DistributionInfo>> ImageStore::inspect_remote(PullRequest request,
   ref = ref.with_default_tag();
   CO_ASSIGN_OR_RETURN(Registry registry, Registry::create(impl_->loop, impl_->registry_options(),
                                                           ref, request.registry_auth));
+  CO_ASSIGN_OR_RETURN(const auto turn, co_await impl_->turns.take(ref.domain, stop));
   CO_ASSIGN_OR_RETURN(const std::string bytes, co_await registry.manifest(ref.digest, stop));
   CO_RETURN_IF_ERROR(check_digest(bytes, ref.digest));
   CO_ASSIGN_OR_RETURN(const Manifest manifest, parse_manifest(bytes));

@@ -23,6 +23,8 @@ constexpr const char* kAuthPath = "/proc/self/fd/3";
 constexpr const char* kFolderImage = "oci:/proc/self/fd/4:image";
 constexpr const char* kLoginPath = "/proc/self/fd/4/auth.json";
 constexpr size_t kAuthBytesMax = size_t{64} << 10;
+// When memory is short, a pull goes before the daemon.
+constexpr int kOomScore = 500;
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
@@ -121,6 +123,10 @@ Error registry_error(std::string_view skopeo_stderr, const model::ImageRef& ref)
                         unauthorized ? "unauthorized: authentication required"
                                      : "denied: requested access to the resource is denied")};
   }
+  if (contains(message, "no space left on device")) {
+    // The rest of it is a path that only skopeo knows.
+    return {ErrorCode::Unavailable, "no space left on device"};
+  }
   const bool no_answer = contains(message, "dial tcp") || contains(message, "deadline exceeded") ||
                          contains(message, "timeout") || contains(message, "connection reset");
   return {no_answer ? ErrorCode::Unavailable : ErrorCode::Internal,
@@ -147,6 +153,7 @@ os::Command Registry::command(std::vector<std::string> words) const {
   }
   command.argv.insert(command.argv.end(), words.begin(), words.end());
   command.pass_fds = {{auth_.get(), kAuthFd}};
+  command.oom_score_adj = kOomScore;
   return command;
 }
 

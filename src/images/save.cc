@@ -93,6 +93,8 @@ class TarFile {
   }
   Result<void> state() {
     if (ok_) return {};
+    const int reason = archive_errno(writer_);
+    if (reason > 0) return os::system_error("write", "the archive into scratch", reason);
     const char* text = archive_error_string(writer_);
     return unavailable("cannot write the archive: {}", text ? text : "unknown error");
   }

@@ -76,6 +76,14 @@ class Attributes {
   posix_spawnattr_t attributes_;
 };
 
+// It may have ended by now: fine.
+void set_oom_score(pid_t pid, int score) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const std::string text = std::to_string(score);
+  if (file) (void)!::write(file.get(), text.data(), text.size());
+}
+
 // Reads what is there now. False at the end of the pipe.
 bool take_available(int fd, std::string& into) {
   char buffer[16384];
@@ -132,6 +140,7 @@ Result<Child> start(const Command& command, int in, int out, int err) {
                                    argv.data(), command.env.empty() ? environ : env.data());
   if (error == ENOENT) return not_found("exec: \"{}\": executable file not found", command.argv[0]);
   if (error != 0) return unavailable("exec {}: {}", command.argv[0], ::strerror(error));
+  if (command.oom_score_adj != 0) set_oom_score(child.pid, command.oom_score_adj);
   child.pidfd = Fd(int(::syscall(SYS_pidfd_open, child.pid, 0)));
   CHECK(child.pidfd, "pidfd_open: {}", ::strerror(errno));
   return child;

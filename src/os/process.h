@@ -19,6 +19,7 @@ struct Command {
   std::string input;              // given on standard input
   // Descriptors to hand over besides 0, 1, 2: {ours, number in the program}.
   std::vector<std::pair<int, int>> pass_fds;
+  int oom_score_adj = 0;  // 0: as this process's own
 };
 
 struct Exit {
