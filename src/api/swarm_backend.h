@@ -13,6 +13,10 @@
 #include "os/co.h"
 #include "store/store.h"
 
+namespace shoal::manager {
+class LogBroker;
+}
+
 namespace shoal::api {
 
 // Docker's LocalNodeState.
@@ -65,6 +69,8 @@ class SwarmBackend {
   virtual store::Store* store() = 0;
   // Why a manager has no store, or one that can only be read; else empty.
   virtual std::string store_error() const { return ""; }
+  // Where the logs of tasks come from; null when store() is.
+  virtual manager::LogBroker* log_broker() = 0;
   // The manager that leads now; empty when this node does not know one.
   virtual model::NodeId leader() const = 0;
   // For the ids of what the handlers create.

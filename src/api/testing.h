@@ -111,6 +111,7 @@ class FakeBackend final : public SwarmBackend {
     return {{node_id(), "10.0.0.1:2377"}};
   }
   store::Store* store() override { return store_now; }
+  manager::LogBroker* log_broker() override { return log_broker_now; }
   model::NodeId leader() const override { return node_id(); }
   Rng& rng() override { return rng_; }
   os::Co<Result<model::NodeId>> init(InitRequest request) override {
@@ -130,6 +131,7 @@ class FakeBackend final : public SwarmBackend {
 
   LocalNodeState state_now = LocalNodeState::Active;
   store::Store* store_now = nullptr;
+  manager::LogBroker* log_broker_now = nullptr;
   std::optional<InitRequest> last_init;
 
  private:

@@ -14,6 +14,8 @@
 namespace shoal::daemon {
 namespace {
 
+const std::string kEverywhere = "0.0.0.0";
+
 using ByInterface = std::map<std::string, std::vector<network::IpAddress>>;
 
 // Global addresses of the interfaces that are up, IPv4 first.
@@ -72,15 +74,20 @@ Result<std::string> only_address(const ByInterface& machine, const std::string& 
   return chosen;
 }
 
+struct HostPort {
+  std::string host;
+  uint16_t port = 0;  // 0: none was given
+};
+
 // "eth0", "10.0.0.1", "10.0.0.1:2377", "[::1]:2377" → host and port.
-Result<Advertised> split(const std::string& given) {
-  Advertised parts{given};
+Result<HostPort> split(const std::string& given) {
+  HostPort parts{given};
   const size_t colon = given.rfind(':');
   const bool bracketed = given.starts_with('[');
   if (bracketed || (colon != std::string::npos && given.find(':') == colon)) {
     const size_t end = bracketed ? given.find(']') : colon;
     if (end == std::string::npos) return invalid_argument("invalid address {}", given);
-    parts.address = given.substr(bracketed ? 1 : 0, end - (bracketed ? 1 : 0));
+    parts.host = given.substr(bracketed ? 1 : 0, end - (bracketed ? 1 : 0));
     const std::string rest = given.substr(bracketed ? end + 1 : end);
     if (!rest.empty()) {
       const char* stop = rest.data() + rest.size();
@@ -93,32 +100,56 @@ Result<Advertised> split(const std::string& given) {
   return parts;
 }
 
+// An interface's name becomes its first address. `what` stands at the beginning of Docker's error.
+Result<network::IpAddress> address_of(const std::string& host, const ByInterface& machine,
+                                      std::string_view what) {
+  if (const auto literal = network::IpAddress::parse(host)) return *literal;
+  const auto interface = machine.find(host);
+  if (interface == machine.end()) {
+    return invalid_argument("{} or network interface (with optional port number)", what);
+  }
+  return interface->second.front();
+}
+
+constexpr std::string_view kListenMust = "listen address must be an IP address";
+constexpr std::string_view kAdvertiseMust = "advertise address must be a non-zero IP address";
+
 }  // namespace
 
-Result<Advertised> resolve_advertised(const std::string& given, const std::string& own_bridge) {
+Result<SwarmAddresses> resolve_addresses(const std::string& listen, const std::string& advertise,
+                                         const std::string& own_bridge) {
   const ByInterface machine = machine_addresses();
-  if (given.empty()) {
-    ASSIGN_OR_RETURN(std::string address, only_address(machine, own_bridge));
-    return Advertised{std::move(address)};
-  }
-  ASSIGN_OR_RETURN(Advertised parts, split(given));
-  const auto literal = network::IpAddress::parse(parts.address);
-  if (literal) {
-    if (literal->is_any()) {
-      return invalid_argument(
-          "advertise address must be a non-zero IP address or network interface "
-          "(with optional port number)");
+  ASSIGN_OR_RETURN(HostPort listening, split(listen.empty() ? kEverywhere : listen));
+  if (listening.port == 0) listening.port = kSwarmPort;
+  ASSIGN_OR_RETURN(const auto heard, address_of(listening.host, machine, kListenMust));
+
+  SwarmAddresses found;
+  found.listening = with_port(heard.str(), listening.port);
+  uint16_t port = listening.port;
+  if (!advertise.empty()) {
+    ASSIGN_OR_RETURN(const HostPort told, split(advertise));
+    ASSIGN_OR_RETURN(const auto address, address_of(told.host, machine, kAdvertiseMust));
+    if (address.is_any()) {
+      return invalid_argument("{} or network interface (with optional port number)",
+                              kAdvertiseMust);
     }
-    return parts;
+    found.advertised = address.str();
+    if (told.port != 0) port = told.port;
+  } else if (!heard.is_any()) {
+    found.advertised = heard.str();
+  } else {
+    ASSIGN_OR_RETURN(found.advertised, only_address(machine, own_bridge));
   }
-  const auto interface = machine.find(parts.address);
-  if (interface == machine.end()) {
-    return invalid_argument(
-        "advertise address must be a non-zero IP address or network interface "
-        "(with optional port number)");
-  }
-  parts.address = interface->second.front().str();
-  return parts;
+  found.manager = with_port(found.advertised, port);
+  return found;
+}
+
+std::string dial_address(const std::string& listening) {
+  const auto parts = split(listening);
+  if (!parts) return listening;
+  const auto address = network::IpAddress::parse(parts->host);
+  if (!address || !address->is_any()) return listening;
+  return with_port(address->is_v4() ? "127.0.0.1" : "::1", parts->port);
 }
 
 std::string with_port(const std::string& address, uint16_t port) {

@@ -9,15 +9,22 @@ namespace shoal::daemon {
 
 inline constexpr uint16_t kSwarmPort = 2377;
 
-// What the user gave as an address: an IP address or the name of an interface, with or without a
-// port. Empty: the machine's only address that is neither loopback nor on `own_bridge`.
-struct Advertised {
-  std::string address;  // without a port
-  uint16_t port = kSwarmPort;
+// Where a manager is found and where it listens.
+struct SwarmAddresses {
+  std::string advertised;  // without a port
+  std::string manager;     // advertised, with its port
+  std::string listening;   // "0.0.0.0:2377"
 };
-// InvalidArgument in Docker's words when nothing fits or several do; the docker client adds how to
-// name one.
-Result<Advertised> resolve_advertised(const std::string& given, const std::string& own_bridge);
+// From what the user gave for `--listen-addr` and `--advertise-addr`: an IP address or the name of
+// an interface, with or without a port (2377; advertised is the port that is listened on). Nothing
+// to listen on means everywhere; nothing to advertise the address that is listened on, or else the
+// machine's only one that is neither loopback nor on `own_bridge`. InvalidArgument in Docker's
+// words when nothing fits or several do; the docker client adds how to name one.
+Result<SwarmAddresses> resolve_addresses(const std::string& listen, const std::string& advertise,
+                                         const std::string& own_bridge);
+
+// Where this machine itself reaches what listens there: over loopback when that is everywhere.
+std::string dial_address(const std::string& listening);
 
 // "10.0.0.1:2377", "[fd00::1]:2377"
 std::string with_port(const std::string& address, uint16_t port);

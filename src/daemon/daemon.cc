@@ -16,11 +16,13 @@ struct Parts {
   Parts(const Flags& flags, Machine& machine, Log& log)
       : executor({machine.loop, *machine.containers, *machine.images, *machine.network, log,
                   machine.facts, flags.labels, std::string(kVersion)}),
-        swarm({machine.loop, machine.rng, log, *machine.containers, executor, flags.data_root,
+        logs(*machine.containers),
+        swarm({machine.loop, machine.rng, log, *machine.containers, executor, logs, flags.data_root,
                flags.bridge}),
         service(flags, machine, swarm, log) {}
 
   agent::ContainerExecutor executor;
+  agent::ContainerLogs logs;
   SwarmNode swarm;
   Service service;
 };

@@ -91,7 +91,7 @@ struct Service::Handlers {
         services(context),
         tasks(context),
         nodes(context),
-        service_logs(*machine.containers, node),
+        service_logs(node),
         system(context, bus, system_facts(flags, machine, log),
                [&machine] { return count(machine); }),
         events(machine.loop, bus),

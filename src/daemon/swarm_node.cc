@@ -1,21 +1,16 @@
 #include "daemon/swarm_node.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "agent/task_config.h"
-#include "ca/join_token.h"
-#include "crypto/random.h"
-#include "crypto/root_ca.h"
-#include "daemon/addresses.h"
+#include "daemon/founding.h"
+#include "daemon/own_certificate.h"
 #include "daemon/root_key_file.h"
-#include "manager/core/bootstrap.h"
-#include "os/file.h"
 #include "state/sqlite/engine.h"
 
 namespace shoal::daemon {
 namespace {
-using nlohmann::json;
 
 constexpr std::string_view kAlreadyMember =
     "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join "
@@ -25,15 +20,6 @@ constexpr std::string_view kLastManager =
     "You are attempting to leave the swarm on a node that is participating as a manager. Removing "
     "the last manager erases all current state of the swarm. Use `--force` to ignore this message.";
 
-Result<void> write_root(const std::string& folder, const crypto::RootCa& root) {
-  RETURN_IF_ERROR(os::make_folders(folder));
-  return os::write_file(folder + "/swarm-root-ca.crt", root.certificate_pem, 0644);
-}
-
-std::string new_token(const std::string& root_pem) {
-  return ca::make_join_token(crypto::sha256(root_pem), crypto::random_bytes(ca::kSecretBytes));
-}
-
 // The store's own promise as something to wait for.
 os::Co<Result<void>> durable(store::Store& store, store::Ticket ticket) {
   os::OneShot<Result<void>> done;
@@ -41,16 +27,30 @@ os::Co<Result<void>> durable(store::Store& store, store::Ticket ticket) {
   co_return co_await done;
 }
 
+manager::NewSwarm new_swarm(api::InitRequest request, const SwarmAddresses& addresses) {
+  manager::NewSwarm swarm;
+  swarm.availability = request.availability;
+  swarm.address = addresses.advertised;
+  swarm.manager_address = addresses.manager;
+  swarm.spec = std::move(request.spec);
+  if (!request.default_address_pools.empty()) {
+    swarm.default_address_pools = std::move(request.default_address_pools);
+  }
+  if (request.subnet_mask_length != 0) swarm.subnet_mask_length = request.subnet_mask_length;
+  if (request.data_path_port != 0) swarm.data_path_port = request.data_path_port;
+  return swarm;
+}
+
 }  // namespace
 
-SwarmNode::SwarmNode(Machine machine) : machine_(std::move(machine)) {}
+SwarmNode::SwarmNode(Machine machine) : machine_(std::move(machine)), folder_(machine_.data_root) {}
 
 SwarmNode::~SwarmNode() = default;
 
 std::unique_ptr<manager::Manager> SwarmNode::make_manager() {
   auto manager = std::make_unique<manager::Manager>(
       machine_.loop, machine_.rng, machine_.log,
-      [path = folder() + "/state.db",
+      [path = folder_.database_path(),
        &loop = machine_.loop]() -> Result<std::unique_ptr<store::Engine>> {
         auto post = [&loop](os::Loop::Work work) { loop.post(std::move(work)); };
         ASSIGN_OR_RETURN(auto engine, state::SqliteEngine::open({.path = path}, std::move(post)));
@@ -61,44 +61,60 @@ std::unique_ptr<manager::Manager> SwarmNode::make_manager() {
 }
 
 void SwarmNode::resume() {
-  auto identity = read_identity();
-  if (identity && !*identity) {
-    if (std::filesystem::exists(folder())) os::spawn(remove_half_swarm());
-    return;
+  const auto record = folder_.read_record();
+  Result<void> resumed;
+  if (!record) {
+    resumed = std::unexpected(record.error());
+  } else if (*record) {
+    resumed = resume_member(**record);
+  } else if (std::filesystem::exists(folder_.path())) {
+    os::spawn(remove_half_swarm());
   }
-  Result<void> begun;
-  if (identity) {
-    auto manager = make_manager();
-    begun = manager->open();
-    if (begun) {
-      move_root_key_into_store(folder() + "/certificates/swarm-root-ca.key", *manager->store(),
-                               machine_.loop.now(), machine_.log);
-    }
-    if (begun) begun = begin(**identity, std::move(manager));
-  } else {
-    begun = std::unexpected(identity.error());
-  }
-  if (begun) return;
-  error_ = begun.error().message;
+  if (resumed) return;
+  error_ = resumed.error().message;
   machine_.log.error("the swarm's state cannot be used", {{"reason", error_}});
 }
 
-Result<void> SwarmNode::begin(Identity identity, std::unique_ptr<manager::Manager> manager) {
-  Membership& mine = membership_.emplace();
-  mine.identity = std::move(identity);
-  mine.manager = std::move(manager);
-  mine.link = std::make_unique<LocalLink>(machine_.loop, *mine.manager, mine.identity.id,
-                                          mine.identity.address);
-  mine.runner = std::make_unique<agent::Runner>(machine_.loop, *mine.link, machine_.executor,
-                                                machine_.rng, machine_.log);
-  mine.runner->start();
+Result<void> SwarmNode::resume_member(const NodeRecord& record) {
+  auto manager = make_manager();
+  RETURN_IF_ERROR(manager->open());
+  move_root_key_into_store(folder_.path() + "/certificates/swarm-root-ca.key", *manager->store(),
+                           machine_.loop.now(), machine_.log);
+  ASSIGN_OR_RETURN(rpc::CredentialsPem credentials, own_credentials(record, *manager));
+  return begin(record, std::move(manager), std::move(credentials));
+}
+
+Result<rpc::CredentialsPem> SwarmNode::own_credentials(const NodeRecord& record,
+                                                       manager::Manager& manager) {
+  const Time now = machine_.loop.now();
+  auto present = folder_.read_credentials();
+  const Result<void> usable =
+      present ? check_own_certificate(*present, record.id, now) : std::unexpected(present.error());
+  if (usable) return present;
+  machine_.log.warn("the node's certificate is made anew", {{"reason", usable.error().message}});
+  const auto cluster = manager.store()->read().clusters().by_name(manager::kClusterName);
+  if (!cluster) return internal_error("the swarm's state has no cluster");
+  ASSIGN_OR_RETURN(auto fresh, make_own_certificate(*cluster, record.id, now));
+  RETURN_IF_ERROR(folder_.write_credentials(fresh));
+  return fresh;
+}
+
+Result<void> SwarmNode::begin(NodeRecord record, std::unique_ptr<manager::Manager> manager,
+                              rpc::CredentialsPem credentials) {
+  ASSIGN_OR_RETURN(const auto shown, rpc::Credentials::make(credentials));
+  auto membership =
+      std::make_unique<Membership>(Membership::Machine{machine_.loop, machine_.rng, machine_.log,
+                                                       machine_.executor, machine_.logs},
+                                   folder_, std::move(record), std::move(manager), shown);
+  RETURN_IF_ERROR(membership->begin(std::move(credentials)));
+  membership_ = std::move(membership);
   return {};
 }
 
 os::Co<> SwarmNode::stop() {
   if (!membership_) co_return;
-  co_await membership_->runner->stop();
-  membership_.reset();
+  const auto leaving = std::move(membership_);
+  co_await leaving->stop();
 }
 
 api::LocalNodeState SwarmNode::state() const {
@@ -107,91 +123,82 @@ api::LocalNodeState SwarmNode::state() const {
 }
 
 model::NodeId SwarmNode::node_id() const {
-  return membership_ ? membership_->identity.id : model::NodeId();
+  return membership_ ? membership_->record().id : model::NodeId();
 }
 
 std::string SwarmNode::node_address() const {
-  return membership_ ? membership_->identity.address : "";
+  return membership_ ? membership_->record().address : "";
 }
 
 std::vector<api::RemoteManager> SwarmNode::remote_managers() const {
   if (!membership_) return {};
-  return {{membership_->identity.id, membership_->identity.manager_address}};
+  return {{membership_->record().id, membership_->record().manager_address}};
 }
 
 store::Store* SwarmNode::store() {
-  return membership_ ? membership_->manager->store() : nullptr;
+  return membership_ ? membership_->manager().store() : nullptr;
 }
 
 std::string SwarmNode::store_error() const {
-  return membership_ ? membership_->manager->failure() : std::string();
+  return membership_ ? membership_->manager().failure() : std::string();
+}
+
+manager::LogBroker* SwarmNode::log_broker() {
+  return store() ? &membership_->manager().log_broker() : nullptr;
 }
 
 os::Co<Result<model::NodeId>> SwarmNode::init(api::InitRequest request) {
   if (membership_ || changing_ || !error_.empty()) co_return unavailable("{}", kAlreadyMember);
   changing_ = true;
-  const auto made = os::make_folders(folder());
-  auto manager = make_manager();
-  Result<void> opened = made ? manager->open() : made;
-  Result<Identity> identity = internal_error("not opened");
-  if (opened) {
-    identity = co_await found_swarm(std::move(request), *manager);
-  } else {
-    identity = std::unexpected(opened.error());
-  }
-  if (identity) {
-    const auto written = write_identity(*identity);
-    if (!written) identity = std::unexpected(written.error());
-  }
+  auto made = co_await try_init(std::move(request));
+  if (!made) (void)co_await remove_remains();
   changing_ = false;
-  if (!identity) {
-    manager.reset();
-    const auto removed = os::remove_tree(folder());
-    if (!removed) machine_.log.warn("removing half a swarm", {{"reason", removed.error().message}});
-    co_return std::unexpected(identity.error());
-  }
-  const model::NodeId id = identity->id;
-  CO_RETURN_IF_ERROR(begin(std::move(*identity), std::move(manager)));
-  machine_.log.info("a swarm begins", {{"node", id}});
-  co_return id;
+  if (made) machine_.log.info("a swarm begins", {{"node", *made}});
+  co_return made;
 }
 
-os::Co<Result<SwarmNode::Identity>> SwarmNode::found_swarm(api::InitRequest request,
-                                                           manager::Manager& manager) {
-  CO_ASSIGN_OR_RETURN(const Advertised advertised,
-                      resolve_advertised(request.advertise_address, machine_.bridge));
-  const Time now = machine_.loop.now();
-  auto root = co_await machine_.loop.offload([now] { return crypto::make_root_ca(now); });
-  if (!root) co_return std::unexpected(root.error());
-  CO_RETURN_IF_ERROR(write_root(folder() + "/certificates", *root));
-
-  Identity identity{model::NodeId::random(machine_.rng), advertised.address,
-                    with_port(advertised.address, advertised.port)};
-  manager::NewSwarm swarm;
-  swarm.node_id = identity.id;
-  swarm.description = co_await machine_.executor.describe();
-  swarm.description.tls = root->tls;
-  swarm.availability = request.availability;
-  swarm.address = identity.address;
-  swarm.manager_address = identity.manager_address;
-  swarm.spec = std::move(request.spec);
-  swarm.join_token_worker = new_token(root->certificate_pem);
-  swarm.join_token_manager = new_token(root->certificate_pem);
-  swarm.root_ca = root->tls;
-  swarm.root_ca_key = std::move(root->key_pem);
-  if (!request.default_address_pools.empty()) {
-    swarm.default_address_pools = std::move(request.default_address_pools);
+os::Co<Result<model::NodeId>> SwarmNode::try_init(api::InitRequest request) {
+  CO_ASSIGN_OR_RETURN(
+      const SwarmAddresses addresses,
+      resolve_addresses(request.listen_address, request.advertise_address, machine_.bridge));
+  auto manager = make_manager();
+  CO_RETURN_IF_ERROR(manager->open());
+  const NodeRecord record{model::NodeId::random(machine_.rng), addresses.advertised,
+                          addresses.manager, addresses.listening};
+  CO_ASSIGN_OR_RETURN(rpc::CredentialsPem credentials,
+                      co_await found_swarm(std::move(request), addresses, record.id, *manager));
+  CO_RETURN_IF_ERROR(begin(record, std::move(manager), std::move(credentials)));
+  // From here on it is acknowledged whatever happens to this daemon.
+  const auto written = folder_.write_record(record);
+  if (!written) {
+    co_await stop();
+    co_return std::unexpected(written.error());
   }
-  if (request.subnet_mask_length != 0) swarm.subnet_mask_length = request.subnet_mask_length;
-  if (request.data_path_port != 0) swarm.data_path_port = request.data_path_port;
+  co_return record.id;
+}
 
+os::Co<Result<rpc::CredentialsPem>> SwarmNode::found_swarm(api::InitRequest request,
+                                                           const SwarmAddresses& addresses,
+                                                           const model::NodeId& node,
+                                                           manager::Manager& manager) {
+  manager::NewSwarm swarm = new_swarm(std::move(request), addresses);
+  swarm.cluster_id = model::ClusterId::random(machine_.rng);
+  swarm.node_id = node;
+  swarm.description = co_await machine_.executor.describe();
+  const Time now = machine_.loop.now();
+  auto founding = co_await machine_.loop.offload([&]() -> Result<Founding> {
+    ASSIGN_OR_RETURN(Founding made, found(swarm, now));
+    RETURN_IF_ERROR(folder_.write_credentials(made.credentials));
+    return made;
+  });
+  if (!founding) co_return std::unexpected(founding.error());
   store::Store* store = manager.store();
   if (!store) co_return unavailable("the store has failed");
   CO_ASSIGN_OR_RETURN(const store::Ticket ticket, store->update(now, [&](store::WriteTx& tx) {
-    return manager::create_swarm(tx, swarm, machine_.rng);
+    return manager::create_swarm(tx, founding->swarm);
   }));
   CO_RETURN_IF_ERROR(co_await durable(*store, ticket));
-  co_return identity;
+  co_return std::move(founding->credentials);
 }
 
 os::Co<Result<void>> SwarmNode::join(api::JoinRequest) {
@@ -205,8 +212,7 @@ os::Co<Result<void>> SwarmNode::leave(bool force) {
   changing_ = true;
   co_await stop();
   // From here on the node is no member: a daemon that follows finishes what this one does not.
-  const std::string identity = identity_path();
-  auto removed = co_await machine_.loop.offload([&identity] { return os::remove_tree(identity); });
+  auto removed = co_await machine_.loop.offload([this] { return folder_.remove_record(); });
   if (removed) removed = co_await remove_remains();
   changing_ = false;
   error_.clear();
@@ -225,8 +231,7 @@ os::Co<> SwarmNode::remove_half_swarm() {
 os::Co<Result<void>> SwarmNode::remove_remains() {
   co_await remove_task_containers();
   machine_.executor.forget_all();
-  const std::string path = folder();
-  co_return co_await machine_.loop.offload([&path] { return os::remove_tree(path); });
+  co_return co_await machine_.loop.offload([this] { return folder_.remove(); });
 }
 
 os::Co<> SwarmNode::remove_task_containers() {
@@ -251,29 +256,7 @@ Result<std::string> SwarmNode::unlock_key() {
 }
 
 Result<std::string> SwarmNode::make_join_token(const model::Cluster& cluster) {
-  return new_token(cluster.root_ca.trust_root);
-}
-
-Result<std::optional<SwarmNode::Identity>> SwarmNode::read_identity() const {
-  const auto text = os::read_file(identity_path());
-  if (!text && text.error().code == ErrorCode::NotFound) return std::optional<Identity>();
-  if (!text) return std::unexpected(text.error());
-  const json document = json::parse(*text, nullptr, false);
-  const auto field = [&](const char* name) {
-    const bool there =
-        document.is_object() && document.contains(name) && document[name].is_string();
-    return there ? document[name].get<std::string>() : std::string();
-  };
-  const auto id = model::NodeId::parse(field("node_id"));
-  if (!id) return internal_error("{}/node.json is damaged: it has no node_id", folder());
-  return Identity{*id, field("address"), field("manager_address")};
-}
-
-Result<void> SwarmNode::write_identity(const Identity& identity) const {
-  const json document{{"node_id", identity.id.str()},
-                      {"address", identity.address},
-                      {"manager_address", identity.manager_address}};
-  return os::write_file(identity_path(), document.dump(2) + "\n");
+  return new_join_token(cluster.root_ca.trust_root);
 }
 
 }  // namespace shoal::daemon

@@ -1,22 +1,19 @@
 // SwarmNode: this node's place in a swarm. Outside one it is idle; `init` makes it the manager and
 // first worker of a new one; a restart of the daemon resumes; `leave` ends it.
 //
-//   data_root/swarm/node.json   the node's id and address; written last and removed first: without
-//                               it the rest is half a swarm and goes
-//   data_root/swarm/state.db    the manager's store, sealed with data.key
-//   data_root/swarm/certificates/swarm-root-ca.crt
-//
-// Control thread. Lives as long as the daemon; call stop() before the loop ends.
+// What it keeps is in SwarmFolder, what runs while it is a member is a Membership. Control thread.
+// Lives as long as the daemon; call stop() before the loop ends.
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "agent/container_executor.h"
-#include "agent/runner.h"
+#include "agent/log_source.h"
 #include "api/swarm_backend.h"
-#include "daemon/local_link.h"
+#include "daemon/addresses.h"
+#include "daemon/membership.h"
+#include "daemon/swarm_folder.h"
 #include "manager/manager.h"
 
 namespace shoal::daemon {
@@ -29,6 +26,7 @@ class SwarmNode final : public api::SwarmBackend {
     Log& log;
     containers::Containers& containers;
     agent::ContainerExecutor& executor;
+    agent::LogSource& logs;
     std::string data_root;
     std::string bridge;  // never advertised
   };
@@ -50,6 +48,7 @@ class SwarmNode final : public api::SwarmBackend {
   std::vector<api::RemoteManager> remote_managers() const override;
   store::Store* store() override;
   std::string store_error() const override;
+  manager::LogBroker* log_broker() override;
   model::NodeId leader() const override { return node_id(); }
   Rng& rng() override { return machine_.rng; }
   os::Co<Result<model::NodeId>> init(api::InitRequest request) override;
@@ -60,35 +59,26 @@ class SwarmNode final : public api::SwarmBackend {
   Result<std::string> make_join_token(const model::Cluster& cluster) override;
 
  private:
-  // What node.json holds.
-  struct Identity {
-    model::NodeId id;
-    std::string address;
-    std::string manager_address;
-  };
-  // All that exists only while the node is in a swarm; destroyed from the last to the first.
-  struct Membership {
-    Identity identity;
-    std::unique_ptr<manager::Manager> manager;
-    std::unique_ptr<LocalLink> link;
-    std::unique_ptr<agent::Runner> runner;
-  };
-
-  Result<std::optional<Identity>> read_identity() const;
-  Result<void> write_identity(const Identity& identity) const;
   std::unique_ptr<manager::Manager> make_manager();
-  Result<void> begin(Identity identity, std::unique_ptr<manager::Manager> manager);
-  os::Co<Result<Identity>> found_swarm(api::InitRequest request, manager::Manager& manager);
+  Result<void> resume_member(const NodeRecord& record);
+  // The node's certificate, made anew when the one in the folder is missing or can no longer be
+  // shown: the node manages the swarm and has its root's key.
+  Result<rpc::CredentialsPem> own_credentials(const NodeRecord& record, manager::Manager& manager);
+  Result<void> begin(NodeRecord record, std::unique_ptr<manager::Manager> manager,
+                     rpc::CredentialsPem credentials);
+  os::Co<Result<model::NodeId>> try_init(api::InitRequest request);
+  os::Co<Result<rpc::CredentialsPem>> found_swarm(api::InitRequest request,
+                                                  const SwarmAddresses& addresses,
+                                                  const model::NodeId& node,
+                                                  manager::Manager& manager);
   os::Co<> remove_half_swarm();
-  // All but the identity: the tasks' containers, the state.
   os::Co<Result<void>> remove_remains();
   os::Co<> remove_task_containers();
-  std::string folder() const { return machine_.data_root + "/swarm"; }
-  std::string identity_path() const { return folder() + "/node.json"; }
 
   Machine machine_;
+  const SwarmFolder folder_;
   store::Store::Watcher watcher_;
-  std::optional<Membership> membership_;
+  std::unique_ptr<Membership> membership_;
   bool changing_ = false;  // an init or leave is under way
   std::string error_;
 };

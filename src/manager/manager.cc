@@ -14,7 +14,11 @@ struct Manager::Term {
 };
 
 Manager::Manager(os::Loop& loop, Rng& rng, Log& log, OpenEngine open_engine)
-    : loop_(loop), rng_(rng), log_(log), open_engine_(std::move(open_engine)) {}
+    : loop_(loop),
+      rng_(rng),
+      log_(log),
+      open_engine_(std::move(open_engine)),
+      log_broker_(loop, rng, [this] { return store() ? &store()->read() : nullptr; }) {}
 
 Manager::~Manager() {
   *alive_ = false;
@@ -63,7 +67,10 @@ void Manager::begin(std::shared_ptr<Term> term) {
       }
     });
   });
-  if (watcher_) term_->watch = term_->store->watch(watcher_);
+  term_->watch = term_->store->watch([this](const store::Batch& batch) {
+    log_broker_.on_batch(batch);
+    if (watcher_) watcher_(batch);
+  });
   term_->control = std::make_unique<Control>(*term_->store, rng_);
   term_->control->on_wake([this] { wake(); });
   wake();
@@ -75,6 +82,7 @@ void Manager::end_term(const Error& reason) {
   if (loop_.now() - began_ > kReopenPauseMax) reopen_pause_ = kReopenPauseMin;
   deadline_.reset();
   if (sessions_) sessions_->end_all(reason);
+  log_broker_.end_all(reason);
   ended_ = std::exchange(term_, nullptr);
   ended_->control.reset();
   ended_->engine.reset();

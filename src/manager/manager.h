@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "manager/core/control.h"
+#include "manager/log_broker.h"
 #include "os/loop.h"
 #include "os/sync.h"
 #include "store/store.h"
@@ -52,6 +53,9 @@ class Manager {
   dispatcher::Dispatcher* dispatcher();
   void wake();
 
+  // Brings the logs of tasks to those who read them; of all terms.
+  LogBroker& log_broker() { return log_broker_; }
+
   // Sees every durable change, of this term and of those to come. Before open().
   void on_change(store::Store::Watcher watcher) { watcher_ = std::move(watcher); }
 
@@ -79,6 +83,7 @@ class Manager {
   Log& log_;
   OpenEngine open_engine_;
   store::Store::Watcher watcher_;
+  LogBroker log_broker_;
   Sessions* sessions_ = nullptr;
   std::shared_ptr<Term> term_;
   std::shared_ptr<Term> readable_;  // between two terms: without an engine

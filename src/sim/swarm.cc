@@ -81,8 +81,9 @@ void Swarm::run() {
 void Swarm::join_nodes() {
   const auto done = manager_.write([this](store::WriteTx& tx) -> Result<void> {
     manager::NewSwarm swarm;
+    swarm.cluster_id = model::ClusterId::random(rng_);
     swarm.node_id = model::NodeId::of("n1");
-    RETURN_IF_ERROR(manager::create_swarm(tx, std::move(swarm), rng_));
+    RETURN_IF_ERROR(manager::create_swarm(tx, std::move(swarm)));
     for (size_t i = 2; i <= options_.nodes; ++i) {
       model::Node node;
       node.id = model::NodeId::of(fmt::format("n{}", i));

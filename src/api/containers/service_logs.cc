@@ -1,68 +1,68 @@
 #include "api/containers/service_logs.h"
 
-#include <algorithm>
-#include <set>
-
 #include "api/containers/log_stream.h"
 #include "api/containers/streams.h"
 #include "api/lookup.h"
-#include "containers/lock.h"
+#include "manager/log_broker.h"
 
 namespace shoal::api {
 namespace {
 
-constexpr std::string_view kServiceLabel = "com.docker.swarm.service.id";
-constexpr std::string_view kTaskLabel = "com.docker.swarm.task.id";
-constexpr std::string_view kNodeLabel = "com.docker.swarm.node.id";
+// Docker's stream for what went wrong with the stream itself; the client prints it and fails.
+constexpr auto kSystemErrors = engine::OutputStream(3);
 
-// The log streams of several containers that go into one answer; on the frame of stream().
-struct Merge {
-  containers::Containers& containers;
-  Responder& responder;
-  engine::LogQuery query;
-  LogFormat format;
-  containers::AsyncLock turn;  // one piece at a time
-  os::StopSource over;         // the client is gone
-  os::Signal changed;          // one has ended, or another has started
-  int running = 0;
-};
-
-std::string attributes_of(const containers::Container& container) {
-  model::Labels attributes;
-  for (const auto label : {kNodeLabel, kServiceLabel, kTaskLabel}) {
-    const auto at = container.labels().find(std::string(label));
-    if (at != container.labels().end()) attributes.insert(*at);
-  }
+std::string attributes_of(const model::LogMessage& message) {
+  model::Labels attributes = message.attributes;
+  attributes["com.docker.swarm.node.id"] = message.node.str();
+  attributes["com.docker.swarm.service.id"] = message.service.str();
+  attributes["com.docker.swarm.task.id"] = message.task.str();
   return attributes_text(attributes);
 }
 
-os::Co<Result<void>> send(Merge& merge, std::string bytes) {
-  const auto turn = co_await merge.turn.acquire();
-  auto sent = co_await merge.responder.write(std::move(bytes));
-  if (!sent) merge.over.stop();
-  co_return sent;
+// The lines as the client reads them, without those behind `until`.
+std::string format_lines(LogFormat format, const std::optional<Time>& until,
+                         std::vector<model::LogMessage> lines) {
+  std::string text;
+  for (auto& line : lines) {
+    if (until && line.time > *until) continue;
+    if (format.details) format.attributes = attributes_of(line);
+    text += format_line(format, {.time = line.time,
+                                 .stream = engine::OutputStream(line.stream),
+                                 .bytes = std::move(line.data)});
+  }
+  return text;
 }
 
-os::Co<> carry(Merge& merge, containers::ContainerRef container, engine::LogQuery query) {
-  auto reader = merge.containers.logs(container->id, std::move(query));
-  if (reader) {
-    LogFormat format = merge.format;
-    format.attributes = attributes_of(*container);
-    const LogSink sink = [&merge](std::string bytes) { return send(merge, std::move(bytes)); };
-    (void)co_await write_log(**reader, format, sink, merge.over.token());
+std::string incomplete(const LogFormat& format, const std::vector<std::string>& reasons) {
+  std::string text =
+      "Error grabbing logs: warning: incomplete log stream. some logs could not be retrieved for "
+      "the following reasons: ";
+  for (const auto& reason : reasons) {
+    if (&reason != &reasons.front()) text += ", ";
+    text += reason;
   }
-  --merge.running;
-  merge.changed.notify();
+  text += "\n";
+  return format.tty ? text : stdcopy_frame(kSystemErrors, text);
+}
+
+os::Co<Result<void>> carry(manager::LogBroker::Reader& logs, const LogFormat& format,
+                           std::optional<Time> until, Responder& responder, os::StopToken stop) {
+  for (;;) {
+    auto lines = co_await logs.next(stop);
+    if (!lines) co_return std::unexpected(lines.error());
+    if (lines->empty()) break;
+    std::string bytes = format_lines(format, until, std::move(*lines));
+    if (bytes.empty()) continue;
+    CO_RETURN_IF_ERROR(co_await responder.write(std::move(bytes)));
+  }
+  if (logs.missing().empty()) co_return Result<void>{};
+  std::string bytes = incomplete(format, logs.missing());
+  co_return co_await responder.write(std::move(bytes));
 }
 
 }  // namespace
 
-ServiceLogApi::ServiceLogApi(containers::Containers& containers, SwarmBackend& swarm)
-    : containers_(containers), swarm_(swarm) {
-  containers_.on_event([this](const containers::Event& event) {
-    if (event.action == "start") started_.notify();
-  });
-}
+ServiceLogApi::ServiceLogApi(SwarmBackend& swarm) : swarm_(swarm) {}
 
 void ServiceLogApi::add_routes(Router& router) {
   router.get("/services/{id}/logs", [this](Request& request, Responder& responder) {
@@ -76,48 +76,39 @@ void ServiceLogApi::add_routes(Router& router) {
 os::Co<Result<void>> ServiceLogApi::service_logs(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const auto* store, managed_store(swarm_));
   CO_ASSIGN_OR_RETURN(const auto service, find_service(store->read(), request.param("id")));
+  model::LogSelector selector;
+  selector.services = {service->id};
   const bool tty = service->spec.task->container.tty;
-  co_return co_await stream(request, responder, std::string(kServiceLabel), service->id.str(), tty);
+  co_return co_await stream(request, responder, std::move(selector), tty);
 }
 
 os::Co<Result<void>> ServiceLogApi::task_logs(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const auto* store, managed_store(swarm_));
   CO_ASSIGN_OR_RETURN(const auto task, find_task(store->read(), request.param("id")));
+  model::LogSelector selector;
+  selector.tasks = {task->id};
   const bool tty = task->spec && task->spec->container.tty;
-  co_return co_await stream(request, responder, std::string(kTaskLabel), task->id.str(), tty);
+  co_return co_await stream(request, responder, std::move(selector), tty);
 }
 
 os::Co<Result<void>> ServiceLogApi::stream(Request& request, Responder& responder,
-                                           std::string label, std::string value, bool tty) {
-  CO_ASSIGN_OR_RETURN(auto query, read_log_query(request));
-  Merge merge{.containers = containers_,
-              .responder = responder,
-              .query = std::move(query),
-              .changed = started_};
-  merge.format = {.tty = tty,
-                  .timestamps = request.query_flag("timestamps"),
-                  .details = request.query_flag("details")};
+                                           model::LogSelector selector, bool tty) {
+  CO_ASSIGN_OR_RETURN(const auto query, read_log_query(request));
+  manager::LogBroker* broker = swarm_.log_broker();
+  if (!broker) co_return unavailable("the manager is not ready");
+  const model::LogOptions options{.stdout_wanted = query.stdout_wanted,
+                                  .stderr_wanted = query.stderr_wanted,
+                                  .follow = query.follow,
+                                  .tail = query.tail,
+                                  .since = query.since};
+  CO_ASSIGN_OR_RETURN(const auto logs, broker->read(std::move(selector), options));
+  const LogFormat format{.tty = tty,
+                         .timestamps = request.query_flag("timestamps"),
+                         .details = request.query_flag("details"),
+                         .attributes = ""};
   Response head{.content_type = stream_content_type(request.version, tty)};
   CO_RETURN_IF_ERROR(co_await responder.start(std::move(head)));
-
-  const auto guard = request.stop.on_stop([over = merge.over] { over.stop(); });
-  const bool follow = merge.query.follow;
-  const model::Labels wanted{{label, value}};
-  std::set<std::string> seen;
-  while (!merge.over.token().stopped()) {
-    auto there = containers_.list(wanted);
-    std::reverse(there.begin(), there.end());  // The oldest first.
-    for (const auto& container : there) {
-      if (!seen.insert(container->id).second) continue;
-      ++merge.running;
-      os::spawn(carry(merge, container, merge.query));
-    }
-    if (merge.running == 0 && !follow) break;
-    merge.query.tail.reset();  // Of those that join later, everything.
-    co_await merge.changed.wait(merge.over.token());
-  }
-  while (merge.running > 0) co_await merge.changed.wait();
-  co_return Result<void>{};
+  co_return co_await carry(*logs, format, query.until, responder, request.stop);
 }
 
 }  // namespace shoal::api

@@ -1,37 +1,32 @@
-// GET /services/{id}/logs and /tasks/{id}/logs: the logs of a service's tasks on this node, merged
-// as they come.
+// GET /services/{id}/logs and /tasks/{id}/logs: the logs of a service's tasks, wherever they run,
+// merged as they come.
 //
 // The docker client asks for details: each line then starts with the ids of its node, service and
 // task, from which it makes the prefix. With follow, tasks that start later join in; the stream
-// ends when the client goes.
+// ends when the client goes. Without, it ends with a warning that names what could not be had.
 //
 // Thread: the control thread. Lives as long as the server.
 #pragma once
 
-#include <string>
-
 #include "api/http/router.h"
 #include "api/swarm_backend.h"
-#include "containers/containers.h"
+#include "model/log_protocol.h"
 
 namespace shoal::api {
 
 class ServiceLogApi {
  public:
-  ServiceLogApi(containers::Containers& containers, SwarmBackend& swarm);
+  explicit ServiceLogApi(SwarmBackend& swarm);
 
   void add_routes(Router& router);
 
  private:
   os::Co<Result<void>> service_logs(Request& request, Responder& responder);
   os::Co<Result<void>> task_logs(Request& request, Responder& responder);
-  // `label` and `value` say which containers.
-  os::Co<Result<void>> stream(Request& request, Responder& responder, std::string label,
-                              std::string value, bool tty);
+  os::Co<Result<void>> stream(Request& request, Responder& responder, model::LogSelector selector,
+                              bool tty);
 
-  containers::Containers& containers_;
   SwarmBackend& swarm_;
-  os::Signal started_;  // there may be containers that were not there before
 };
 
 }  // namespace shoal::api

@@ -20,8 +20,8 @@ os::Co<> run_pull(images::ImageStore& store, images::PullRequest asked, os::Stop
   const std::string reference = asked.reference;
   Result<ImagePtr> image = co_await store.pull(std::move(asked), sink, std::move(stop));
   // The other texts are Docker's own, or name it.
-  const bool is_named = image || image.error().code == ErrorCode::NotFound ||
-                        !model::parse_image_ref(reference);
+  const bool is_named =
+      image || image.error().code == ErrorCode::NotFound || !model::parse_image_ref(reference);
   if (!is_named) image = with_context(std::move(image), "pulling {}", reference);
   stream.close(image ? Result<void>{} : std::unexpected(image.error()));
 }

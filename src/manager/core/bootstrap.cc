@@ -4,14 +4,14 @@
 
 namespace shoal::manager {
 
-Result<void> create_swarm(store::WriteTx& tx, NewSwarm swarm, Rng& rng) {
+Result<void> create_swarm(store::WriteTx& tx, NewSwarm swarm) {
   if (tx.read().clusters().size() != 0) {
     return unavailable(
         "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and "
         "join another one.");
   }
   model::Cluster cluster;
-  cluster.id = model::ClusterId::random(rng);
+  cluster.id = swarm.cluster_id;
   cluster.spec = std::move(swarm.spec);
   cluster.spec.annotations.name = kClusterName;
   cluster.join_token_worker = std::move(swarm.join_token_worker);

@@ -15,6 +15,7 @@ inline constexpr std::string_view kClusterName = "default";
 
 // What the caller has decided, made or validated.
 struct NewSwarm {
+  model::ClusterId cluster_id;
   model::NodeId node_id;
   model::NodeDescription description;
   model::Availability availability = model::Availability::Active;
@@ -30,8 +31,8 @@ struct NewSwarm {
   uint32_t data_path_port = 4789;
 };
 
-// Writes the cluster, under a new id, and this node as its manager, up at once. Unavailable, in
+// Writes the cluster and this node as its manager, up at once. Unavailable, in
 // Docker's words, when there is a cluster already.
-Result<void> create_swarm(store::WriteTx& tx, NewSwarm swarm, Rng& rng);
+Result<void> create_swarm(store::WriteTx& tx, NewSwarm swarm);
 
 }  // namespace shoal::manager

@@ -12,17 +12,17 @@ class Bootstrap : public testing::Test {
   void SetUp() override { ASSERT_TRUE(store_.load()); }
 
   Result<store::Ticket> init(NewSwarm swarm) {
-    return store_.update(
-        Time{1}, [&](store::WriteTx& tx) { return create_swarm(tx, std::move(swarm), rng_); });
+    return store_.update(Time{1},
+                         [&](store::WriteTx& tx) { return create_swarm(tx, std::move(swarm)); });
   }
 
   store::MemoryEngine engine_;
   store::Store store_{engine_};
-  Rng rng_{1};
 };
 
 TEST_F(Bootstrap, MakesTheClusterAndThisNodeAsItsManager) {
   NewSwarm swarm;
+  swarm.cluster_id = model::ClusterId::of("c1");
   swarm.node_id = model::NodeId::of("n1");
   swarm.join_token_worker = "SWMTKN-1-w";
   swarm.join_token_manager = "SWMTKN-1-m";
@@ -33,7 +33,7 @@ TEST_F(Bootstrap, MakesTheClusterAndThisNodeAsItsManager) {
 
   const auto cluster = store_.read().clusters().by_name(kClusterName);
   ASSERT_TRUE(cluster);
-  EXPECT_EQ(cluster->id.view().size(), kIdLength);
+  EXPECT_EQ(cluster->id, model::ClusterId::of("c1"));
   EXPECT_EQ(cluster->join_token_worker, "SWMTKN-1-w");
   EXPECT_EQ(cluster->join_token_manager, "SWMTKN-1-m");
   EXPECT_EQ(cluster->spec.task_history_limit, 7);
@@ -48,6 +48,7 @@ TEST_F(Bootstrap, MakesTheClusterAndThisNodeAsItsManager) {
 
 TEST_F(Bootstrap, RefusesASecondSwarm) {
   NewSwarm swarm;
+  swarm.cluster_id = model::ClusterId::of("c1");
   swarm.node_id = model::NodeId::of("n1");
   ASSERT_TRUE(init(swarm));
   swarm.node_id = model::NodeId::of("n2");

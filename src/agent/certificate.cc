@@ -1,0 +1,123 @@
+#include "agent/certificate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ca/renewal.h"
+#include "codec/wire/ca.h"
+#include "crypto/certificate.h"
+#include "crypto/key.h"
+
+namespace shoal::agent {
+namespace {
+
+constexpr std::string_view kIssue = "/docker.swarmkit.v1.NodeCA/IssueNodeCertificate";
+constexpr std::string_view kStatus = "/docker.swarmkit.v1.NodeCA/NodeCertificateStatus";
+constexpr Duration kCertificateTimeout = 10s;
+
+struct KeyAndRequest {
+  std::string key;
+  std::string csr;
+};
+
+Result<KeyAndRequest> make_request() {
+  KeyAndRequest made;
+  ASSIGN_OR_RETURN(made.key, crypto::make_key_pem());
+  ASSIGN_OR_RETURN(made.csr, crypto::make_csr(made.key));
+  return made;
+}
+
+Result<void> check(const model::IssuedCertificate& issued, const std::string& csr,
+                   const model::NodeId& node, const std::string& roots, Time now) {
+  if (issued.state == model::IssuanceState::Failed) {
+    return permission_denied("the manager issues no certificate: {}", issued.error);
+  }
+  if (issued.state != model::IssuanceState::Issued || issued.csr != csr) {
+    return permission_denied("the manager answers with another certificate than was asked for");
+  }
+  RETURN_IF_ERROR(crypto::verify_chain(issued.certificates, roots, now));
+  ASSIGN_OR_RETURN(const auto info, crypto::read_certificate(issued.certificates));
+  if (info.identity.node_id != node) {
+    return permission_denied("the manager answers with the certificate of node {}",
+                             info.identity.node_id);
+  }
+  return {};
+}
+
+}  // namespace
+
+os::Co<Result<rpc::CredentialsPem>> request_certificate(os::Loop& loop, rpc::Channel& channel,
+                                                        std::string roots,
+                                                        model::IssueRequest request) {
+  auto made = co_await loop.offload([] { return make_request(); });
+  if (!made) co_return std::unexpected(made.error());
+  request.csr = made->csr;
+  const rpc::CallOptions options{.timeout = kCertificateTimeout, .metadata = {}};
+  std::string question = wire::encode(request);
+  CO_ASSIGN_OR_RETURN(const std::string accepted,
+                      co_await channel.call(kIssue, std::move(question), options));
+  CO_ASSIGN_OR_RETURN(const model::NodeId node, wire::decode_issue_response(accepted));
+  std::string again = wire::encode_status_request(node);
+  CO_ASSIGN_OR_RETURN(const std::string status,
+                      co_await channel.call(kStatus, std::move(again), options));
+  CO_ASSIGN_OR_RETURN(auto issued, wire::decode_issued_certificate(status));
+  const Time now = loop.now();
+  const Result<void> checked =
+      co_await loop.offload([&] { return check(issued, request.csr, node, roots, now); });
+  if (!checked) co_return std::unexpected(checked.error());
+  rpc::CredentialsPem credentials;
+  credentials.key = std::move(made->key);
+  credentials.certificates = std::move(issued.certificates);
+  credentials.roots = std::move(roots);
+  co_return credentials;
+}
+
+CertificateRenewal::CertificateRenewal(os::Loop& loop, Rng& rng, Log& log, rpc::Channel& channel,
+                                       Install install)
+    : loop_(loop), rng_(rng), log_(log), channel_(channel), install_(std::move(install)) {}
+
+void CertificateRenewal::start(rpc::CredentialsPem present) {
+  CHECK(!started_);
+  started_ = true;
+  os::spawn(run(std::move(present)));
+}
+
+os::Co<> CertificateRenewal::stop() {
+  stopping_.stop();
+  if (started_) (void)co_await finished_;
+}
+
+os::Co<> CertificateRenewal::run(rpc::CredentialsPem present) {
+  Duration pause{0};
+  while (!stopping_.token().stopped()) {
+    Time when = loop_.now() + pause;
+    if (pause == Duration{0}) {
+      const auto info = crypto::read_certificate(present.certificates);
+      CHECK(info, "a node shows a certificate that it cannot read");
+      when = ca::renewal_time(info->not_before, info->not_after, loop_.now(), rng_);
+    }
+    const os::StopToken stopping = stopping_.token();
+    if (!co_await loop_.sleep(when - loop_.now(), stopping)) break;
+    const Result<void> renewed = co_await renew(present);
+    if (renewed) {
+      pause = Duration{0};
+      continue;
+    }
+    if (stopping.stopped()) break;
+    log_.warn("the node's certificate is not renewed", {{"reason", renewed.error().message}});
+    pause = std::clamp(pause * 2, kRenewalPauseMin, kRenewalPauseMax);
+  }
+  finished_.set(true);
+}
+
+os::Co<Result<void>> CertificateRenewal::renew(rpc::CredentialsPem& present) {
+  model::IssueRequest request;
+  auto fresh = co_await request_certificate(loop_, channel_, present.roots, std::move(request));
+  if (!fresh) co_return std::unexpected(fresh.error());
+  present = *fresh;
+  CO_RETURN_IF_ERROR(co_await install_(std::move(*fresh)));
+  log_.info("the node shows its new certificate", {});
+  co_return Result<void>{};
+}
+
+}  // namespace shoal::agent

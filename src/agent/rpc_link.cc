@@ -1,0 +1,196 @@
+#include "agent/rpc_link.h"
+
+#include <utility>
+
+#include "codec/wire/dispatcher.h"
+
+namespace shoal::agent {
+namespace {
+
+constexpr std::string_view kSession = "/docker.swarmkit.v1.Dispatcher/Session";
+constexpr std::string_view kAssignments = "/docker.swarmkit.v1.Dispatcher/Assignments";
+constexpr std::string_view kHeartbeat = "/docker.swarmkit.v1.Dispatcher/Heartbeat";
+constexpr std::string_view kStatus = "/docker.swarmkit.v1.Dispatcher/UpdateTaskStatus";
+
+// Decoding more than this takes longer than the control thread may be held up.
+constexpr size_t kBytesOnLoopMax = size_t{64} << 10;
+
+// How a stream ended, as an error in either case.
+Error end_of(const Result<std::optional<std::string>>& read) {
+  if (!read) return read.error();
+  return Error{ErrorCode::Unavailable, "the manager ended the stream"};
+}
+
+}  // namespace
+
+RpcLink::RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager)
+    : loop_(loop), channel_(loop, log, std::move(manager)), logs_(channel_, logs) {}
+
+RpcLink::~RpcLink() {
+  *alive_ = false;
+  CHECK(running_ == 0, "a link goes only when its calls have ended");
+}
+
+os::Co<Result<std::unique_ptr<rpc::ClientCall>>> RpcLink::begin(std::string_view method,
+                                                                std::string request) {
+  auto call = co_await channel_.open(method);
+  if (!call) co_return std::unexpected(call.error());
+  CO_RETURN_IF_ERROR(co_await (*call)->write(std::move(request)));
+  (*call)->finish_writing();
+  co_return std::move(*call);
+}
+
+os::Co<Result<model::SessionMessage>> RpcLink::first_message(rpc::ClientCall& call) {
+  const auto bound = loop_.at(loop_.now() + kCallTimeout, [&call] { call.cancel(); });
+  const auto bytes = co_await call.read();
+  if (!bytes || !*bytes) co_return std::unexpected(end_of(bytes));
+  co_return wire::decode_session_message(**bytes);
+}
+
+os::Co<Result<model::SessionId>> RpcLink::open(model::SessionRequest request, Listener& listener) {
+  // The manager ends the stream that is there when it sees the new one.
+  if (listener_ && request.previous == session_) ++messages_.turn;
+  std::string encoded = wire::encode(request);
+  auto call = co_await begin(kSession, std::move(encoded));
+  if (!call) co_return std::unexpected(call.error());
+  CO_ASSIGN_OR_RETURN(model::SessionMessage first, co_await first_message(**call));
+  const model::SessionId opened = first.session;
+  const bool renewed = listener_ && session_ == opened;
+  if (!renewed) {
+    listener_ = nullptr;  // It knows.
+    end(Error{ErrorCode::Cancelled, "another session begins"});
+    over_ = {};
+  }
+  listener_ = &listener;
+  session_ = opened;
+  os::spawn(hear_session(std::move(*call)));
+  if (!renewed) os::spawn(serve_logs(over_.token()));
+  deliver_later(std::move(first));
+  co_return opened;
+}
+
+void RpcLink::deliver_later(model::SessionMessage message) {
+  loop_.post([this, alive = alive_, message = std::move(message)] {
+    if (*alive && listener_ && session_ == message.session) listener_->on_session(message);
+  });
+}
+
+os::Co<> RpcLink::hear_session(std::unique_ptr<rpc::ClientCall> call) {
+  ++running_;
+  const uint64_t turn = ++messages_.turn;
+  messages_.call = call.get();
+  Error reason;
+  for (;;) {
+    const auto bytes = co_await call->read();
+    if (turn != messages_.turn) break;
+    if (!bytes || !*bytes) {
+      reason = end_of(bytes);
+      break;
+    }
+    auto message = wire::decode_session_message(**bytes);
+    if (!message) {
+      reason = message.error();
+      break;
+    }
+    if (listener_) listener_->on_session(*message);
+  }
+  call.reset();
+  if (turn == messages_.turn) {
+    messages_.call = nullptr;
+    end(reason);
+  }
+  --running_;
+  ended_.notify();
+}
+
+os::Co<> RpcLink::hear_assignments(std::unique_ptr<rpc::ClientCall> call) {
+  ++running_;
+  const uint64_t turn = ++assignments_.turn;
+  assignments_.call = call.get();
+  Error reason;
+  for (;;) {
+    const auto bytes = co_await call->read();
+    if (turn != assignments_.turn) break;
+    if (!bytes || !*bytes) {
+      reason = end_of(bytes);
+      break;
+    }
+    const std::string& encoded = **bytes;
+    Result<model::AssignmentsMessage> message = internal_error("not decoded");
+    if (encoded.size() > kBytesOnLoopMax) {
+      message = co_await loop_.offload([&encoded] { return wire::decode_assignments(encoded); });
+    } else {
+      message = wire::decode_assignments(encoded);
+    }
+    if (turn != assignments_.turn) break;
+    if (!message) {
+      reason = message.error();
+      break;
+    }
+    if (listener_) listener_->on_assignments(*message);
+  }
+  call.reset();
+  if (turn == assignments_.turn) {
+    assignments_.call = nullptr;
+    end(reason);
+  }
+  --running_;
+  ended_.notify();
+}
+
+os::Co<> RpcLink::serve_logs(os::StopToken over) {
+  ++running_;
+  const Result<void> served = co_await logs_.run(over);
+  if (!over.stopped() && !served) end(served.error());
+  --running_;
+  ended_.notify();
+}
+
+os::Co<Result<void>> RpcLink::subscribe(model::SessionId session) {
+  std::string request = wire::encode_assignments_request(session);
+  auto call = co_await begin(kAssignments, std::move(request));
+  if (!call) co_return std::unexpected(call.error());
+  if (session != session_ || !listener_) co_return cancelled("the session is over");
+  if (assignments_.call) std::exchange(assignments_.call, nullptr)->cancel();
+  os::spawn(hear_assignments(std::move(*call)));
+  co_return Result<void>{};
+}
+
+os::Co<Result<std::string>> RpcLink::call(std::string_view method, std::string request) {
+  const rpc::CallOptions options{.timeout = kCallTimeout, .metadata = {}};
+  co_return co_await channel_.call(method, std::move(request), options);
+}
+
+os::Co<Result<Duration>> RpcLink::heartbeat(model::SessionId session) {
+  std::string request = wire::encode_heartbeat_request(session);
+  CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kHeartbeat, std::move(request)));
+  co_return wire::decode_heartbeat_response(answer);
+}
+
+os::Co<Result<void>> RpcLink::report(model::SessionId session,
+                                     std::vector<model::StatusUpdate> updates) {
+  std::string request = wire::encode(model::StatusReport{session, std::move(updates)});
+  CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kStatus, std::move(request)));
+  co_return Result<void>{};
+}
+
+void RpcLink::close(model::SessionId session) {
+  if (session != session_) return;
+  listener_ = nullptr;
+  end(Error{ErrorCode::Cancelled, "the agent ends its session"});
+}
+
+void RpcLink::end(const Error& reason) {
+  over_.stop();
+  ++messages_.turn;
+  ++assignments_.turn;
+  if (messages_.call) std::exchange(messages_.call, nullptr)->cancel();
+  if (assignments_.call) std::exchange(assignments_.call, nullptr)->cancel();
+  if (listener_) std::exchange(listener_, nullptr)->on_end(reason);
+}
+
+os::Co<> RpcLink::finished() {
+  while (running_ > 0) (void)co_await ended_.wait();
+}
+
+}  // namespace shoal::agent

@@ -1,0 +1,70 @@
+// RpcLink: an agent's Link to a manager over the node protocol (wire.md, "Sequence"), on one
+// connection that shows the node's certificate.
+//
+// A session is four calls: Session and Assignments streams, the LogBroker's, and a Heartbeat again
+// and again. When one of the streams ends, the session does. Control thread. Lives as long as the
+// node is in its swarm; close() or the end of the session comes before its destruction, and
+// finished() after that.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/link.h"
+#include "agent/log_publications.h"
+#include "os/loop.h"
+#include "rpc/client.h"
+
+namespace shoal::agent {
+
+// Each single call, and the first message of a session.
+inline constexpr Duration kCallTimeout = 5s;
+
+class RpcLink final : public Link {
+ public:
+  RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager);
+  ~RpcLink() override;
+
+  os::Co<Result<model::SessionId>> open(model::SessionRequest request, Listener& listener) override;
+  os::Co<Result<void>> subscribe(model::SessionId session) override;
+  os::Co<Result<Duration>> heartbeat(model::SessionId session) override;
+  os::Co<Result<void>> report(model::SessionId session,
+                              std::vector<model::StatusUpdate> updates) override;
+  void close(model::SessionId session) override;
+
+  // Returns once none of its calls runs any more.
+  os::Co<> finished();
+  // For the calls that are not the session's (NodeCA).
+  rpc::Channel& channel() { return channel_; }
+
+ private:
+  using CallRef = std::shared_ptr<rpc::ClientCall>;
+  // One of the session's streams; a later one takes the place of the one before.
+  struct Stream {
+    rpc::ClientCall* call = nullptr;
+    uint64_t turn = 0;
+  };
+  os::Co<Result<std::unique_ptr<rpc::ClientCall>>> begin(std::string_view method,
+                                                         std::string request);
+  os::Co<Result<model::SessionMessage>> first_message(rpc::ClientCall& call);
+  os::Co<> hear_session(std::unique_ptr<rpc::ClientCall> call);
+  os::Co<> hear_assignments(std::unique_ptr<rpc::ClientCall> call);
+  os::Co<> serve_logs(os::StopToken over);
+  os::Co<Result<std::string>> call(std::string_view method, std::string request);
+  void deliver_later(model::SessionMessage message);
+  // The session ends from here: the listener is told unless the reason is close().
+  void end(const Error& reason);
+
+  os::Loop& loop_;
+  rpc::Channel channel_;
+  LogPublications logs_;
+  Listener* listener_ = nullptr;  // null while no session is open
+  model::SessionId session_;
+  Stream messages_, assignments_;
+  os::StopSource over_;  // of the present session
+  int running_ = 0;      // coroutines that hear or serve
+  os::Signal ended_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace shoal::agent

@@ -1,0 +1,22 @@
+// What `docker swarm init` makes before anything is stored: the root, this node's certificate, the
+// join tokens. Blocks for some milliseconds: on the pool.
+#pragma once
+
+#include "base/result.h"
+#include "base/rng.h"
+#include "manager/core/bootstrap.h"
+#include "rpc/credentials.h"
+
+namespace shoal::daemon {
+
+struct Founding {
+  manager::NewSwarm swarm;  // as given, with root, tokens and TLS information
+  rpc::CredentialsPem credentials;
+};
+// `swarm` has its ids and its spec. Internal when OpenSSL refuses.
+Result<Founding> found(manager::NewSwarm swarm, Time now);
+
+// A token with a new secret for the root's holders.
+std::string new_join_token(const std::string& root_pem);
+
+}  // namespace shoal::daemon

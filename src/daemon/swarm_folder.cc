@@ -1,0 +1,74 @@
+#include "daemon/swarm_folder.h"
+
+#include <nlohmann/json.hpp>
+
+#include "os/file.h"
+
+namespace shoal::daemon {
+namespace {
+using nlohmann::json;
+
+constexpr std::string_view kCertificateBegin = "-----BEGIN CERTIFICATE-----";
+
+std::string text_in(const json& document, const char* name) {
+  const bool there = document.is_object() && document.contains(name) && document[name].is_string();
+  return there ? document[name].get<std::string>() : std::string();
+}
+
+}  // namespace
+
+Result<std::optional<NodeRecord>> SwarmFolder::read_record() const {
+  const auto text = os::read_file(record_path());
+  if (!text && text.error().code == ErrorCode::NotFound) return std::nullopt;
+  if (!text) return std::unexpected(text.error());
+  const json document = json::parse(*text, nullptr, false);
+  const auto id = model::NodeId::parse(text_in(document, "node_id"));
+  if (!id) return internal_error("{} is damaged: it has no node_id", record_path());
+  NodeRecord record{*id, text_in(document, "address"), text_in(document, "manager_address"),
+                    text_in(document, "listen_address")};
+  if (record.address.empty() || record.manager_address.empty()) {
+    return internal_error("{} is damaged: it has no address", record_path());
+  }
+  if (record.listen_address.empty()) {  // Shoal 0.1 did not listen.
+    const size_t colon = record.manager_address.rfind(':');
+    record.listen_address = "0.0.0.0" + record.manager_address.substr(colon);
+  }
+  return record;
+}
+
+Result<void> SwarmFolder::write_record(const NodeRecord& record) const {
+  const json document{{"node_id", record.id.str()},
+                      {"address", record.address},
+                      {"manager_address", record.manager_address},
+                      {"listen_address", record.listen_address}};
+  return os::write_file(record_path(), document.dump(2) + "\n");
+}
+
+Result<void> SwarmFolder::remove_record() const {
+  return os::remove_tree(record_path());
+}
+
+Result<rpc::CredentialsPem> SwarmFolder::read_credentials() const {
+  rpc::CredentialsPem credentials;
+  ASSIGN_OR_RETURN(credentials.roots, os::read_file(roots_path()));
+  ASSIGN_OR_RETURN(const std::string both, os::read_file(node_pem_path()));
+  const size_t certificates = both.find(kCertificateBegin);
+  if (certificates == std::string::npos) {
+    return internal_error("{} is damaged: it has no certificate", node_pem_path());
+  }
+  credentials.key = both.substr(0, certificates);
+  credentials.certificates = both.substr(certificates);
+  return credentials;
+}
+
+Result<void> SwarmFolder::write_credentials(const rpc::CredentialsPem& credentials) const {
+  RETURN_IF_ERROR(os::make_folders(path_ + "/certificates"));
+  RETURN_IF_ERROR(os::write_file(roots_path(), credentials.roots, 0644));
+  return os::write_file(node_pem_path(), credentials.key + credentials.certificates);
+}
+
+Result<void> SwarmFolder::remove() const {
+  return os::remove_tree(path_);
+}
+
+}  // namespace shoal::daemon

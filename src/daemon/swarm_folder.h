@@ -1,0 +1,56 @@
+// SwarmFolder: the files that make this machine a node of its swarm, below data_root/swarm.
+//
+//   node.json                      who the node is; written last and removed first: without it the
+//                                  rest is half a swarm and goes
+//   state.db                       the manager's store (state/sqlite)
+//   certificates/swarm-root-ca.crt the roots that the node trusts
+//   certificates/swarm-node.pem    the node's key and its certificates, 0600; one file, so that
+//                                  they change together
+//
+// Every file is replaced as one step and synced. All calls block: on the pool, or before the loop
+// runs. A value; cheap to copy.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "model/ids.h"
+#include "rpc/credentials.h"
+
+namespace shoal::daemon {
+
+struct NodeRecord {
+  model::NodeId id;
+  std::string address;          // that other nodes reach it at, without a port
+  std::string manager_address;  // "10.0.0.1:2377": of the manager; this node's own while it is one
+  std::string listen_address;   // "0.0.0.0:2377"
+};
+
+class SwarmFolder {
+ public:
+  explicit SwarmFolder(const std::string& data_root) : path_(data_root + "/swarm") {}
+
+  const std::string& path() const { return path_; }
+  std::string database_path() const { return path_ + "/state.db"; }
+
+  // Nothing when there is no node.json; Internal, with the file and the field, when it is damaged.
+  Result<std::optional<NodeRecord>> read_record() const;
+  Result<void> write_record(const NodeRecord& record) const;
+  Result<void> remove_record() const;
+
+  // NotFound when the node has no certificate yet (a swarm of Shoal 0.1).
+  Result<rpc::CredentialsPem> read_credentials() const;
+  Result<void> write_credentials(const rpc::CredentialsPem& credentials) const;
+
+  Result<void> remove() const;
+
+ private:
+  std::string record_path() const { return path_ + "/node.json"; }
+  std::string roots_path() const { return path_ + "/certificates/swarm-root-ca.crt"; }
+  std::string node_pem_path() const { return path_ + "/certificates/swarm-node.pem"; }
+
+  std::string path_;
+};
+
+}  // namespace shoal::daemon

@@ -1,0 +1,199 @@
+#include "manager/serve/dispatcher_service.h"
+
+#include <utility>
+
+#include "codec/wire/dispatcher.h"
+
+namespace shoal::manager {
+namespace {
+
+// Encoding more changes than this takes longer than the control thread may be held up.
+constexpr size_t kChangesOnLoopMax = 200;
+
+std::unexpected<Error> no_leader() {
+  return unavailable("the manager is not ready");
+}
+
+// "10.0.0.7:51234" -> "10.0.0.7", "[fd00::7]:51234" -> "fd00::7".
+std::string host_of(std::string_view address) {
+  std::string_view host = address.substr(0, address.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
+// The one message that opens a stream.
+os::Co<Result<std::string>> opening(rpc::Call& call) {
+  auto bytes = co_await call.read();
+  if (!bytes) co_return std::unexpected(bytes.error());
+  if (!*bytes) co_return invalid_argument("the call has no request");
+  co_return std::move(**bytes);
+}
+
+}  // namespace
+
+DispatcherService::DispatcherService(os::Loop& loop, Manager& manager, const Peers& peers)
+    : loop_(loop), manager_(manager), peers_(peers) {
+  manager_.serve(this);
+}
+
+DispatcherService::~DispatcherService() {
+  manager_.serve(nullptr);
+}
+
+void DispatcherService::add_to(rpc::Server& server) {
+  const std::string service = "/docker.swarmkit.v1.Dispatcher/";
+  const rpc::MethodOptions options = peers_.for_nodes();
+  rpc::MethodOptions large = options;
+  large.request_bytes_max = rpc::kLargeMessageBytesMax;
+  server.stream(service + "Session", [this](rpc::Call& call) { return session(call); }, options);
+  server.stream(
+      service + "Assignments", [this](rpc::Call& call) { return assignments(call); }, options);
+  server.unary(
+      service + "Heartbeat",
+      [this](const rpc::Call& call, std::string request) {
+        return heartbeat(call, std::move(request));
+      },
+      options);
+  server.unary(
+      service + "UpdateTaskStatus",
+      [this](const rpc::Call& call, std::string request) {
+        return update_task_status(call, std::move(request));
+      },
+      large);
+}
+
+void DispatcherService::Streams::end(const Error& reason) {
+  if (messages) messages->end(reason);
+  if (assignments) assignments->end(reason);
+}
+
+void DispatcherService::attach(const model::NodeId& node, const model::SessionId& session,
+                               SessionOutbox& outbox) {
+  Streams& streams = streams_[node];
+  const Error replaced{ErrorCode::Cancelled, "another stream took its place"};
+  if (streams.messages) streams.messages->end(replaced);
+  if (streams.session != session && streams.assignments) streams.assignments->end(replaced);
+  streams.session = session;
+  streams.messages = &outbox;
+}
+
+void DispatcherService::detach(const model::NodeId& node, const SessionOutbox& outbox) {
+  const auto at = streams_.find(node);
+  if (at == streams_.end() || at->second.messages != &outbox) return;
+  at->second.messages = nullptr;
+  at->second.end(Error{ErrorCode::Cancelled, "the session is over"});
+  if (auto* dispatcher = manager_.dispatcher()) {
+    dispatcher->end_session(node, at->second.session);
+    manager_.wake();
+  }
+  if (!at->second.assignments) streams_.erase(at);
+}
+
+os::Co<Result<void>> DispatcherService::session(rpc::Call& call) {
+  const model::NodeId node = peers_.node_of(call);
+  CO_ASSIGN_OR_RETURN(const std::string bytes, co_await opening(call));
+  CO_ASSIGN_OR_RETURN(model::SessionRequest request, wire::decode_session_request(bytes));
+  request.address = host_of(call.peer().address);
+  auto* dispatcher = manager_.dispatcher();
+  if (!dispatcher) co_return no_leader();
+  CO_ASSIGN_OR_RETURN(const model::SessionId opened,
+                      dispatcher->open_session(node, std::move(request), loop_.now()));
+  SessionOutbox outbox(loop_);
+  attach(node, opened, outbox);
+  manager_.wake();
+
+  const os::StopToken gone = call.cancelled();
+  Result<void> ended;
+  while (ended) {
+    auto message = co_await outbox.take(gone);
+    if (!message) {
+      ended = std::unexpected(message.error());
+      break;
+    }
+    std::string encoded = wire::encode(*message);
+    ended = co_await call.write(std::move(encoded));
+  }
+  detach(node, outbox);
+  co_return ended;
+}
+
+os::Co<Result<void>> DispatcherService::assignments(rpc::Call& call) {
+  const model::NodeId node = peers_.node_of(call);
+  CO_ASSIGN_OR_RETURN(const std::string bytes, co_await opening(call));
+  CO_ASSIGN_OR_RETURN(const model::SessionId session, wire::decode_assignments_request(bytes));
+  auto* dispatcher = manager_.dispatcher();
+  if (!dispatcher) co_return no_leader();
+  CO_RETURN_IF_ERROR(dispatcher->subscribe(node, session));
+  AssignmentsOutbox outbox(loop_);
+  Streams& mine = streams_[node];
+  const Error replaced{ErrorCode::Cancelled, "another stream took its place"};
+  if (mine.assignments) mine.assignments->end(replaced);
+  mine.session = session;
+  mine.assignments = &outbox;
+  manager_.wake();
+
+  const os::StopToken gone = call.cancelled();
+  Result<void> ended;
+  while (ended) {
+    auto message = co_await outbox.take(gone);
+    if (!message) {
+      ended = std::unexpected(message.error());
+      break;
+    }
+    std::string encoded;
+    if (message->changes.size() > kChangesOnLoopMax) {
+      encoded = co_await loop_.offload([&message] { return wire::encode(*message); });
+    } else {
+      encoded = wire::encode(*message);
+    }
+    ended = co_await call.write(std::move(encoded));
+  }
+  const auto at = streams_.find(node);
+  if (at != streams_.end() && at->second.assignments == &outbox) {
+    at->second.assignments = nullptr;
+    if (!at->second.messages) streams_.erase(at);
+  }
+  co_return ended;
+}
+
+os::Co<Result<std::string>> DispatcherService::heartbeat(const rpc::Call& call,
+                                                         std::string request) {
+  CO_ASSIGN_OR_RETURN(const model::SessionId session, wire::decode_heartbeat_request(request));
+  auto* dispatcher = manager_.dispatcher();
+  if (!dispatcher) co_return no_leader();
+  CO_ASSIGN_OR_RETURN(const Duration period,
+                      dispatcher->heartbeat(peers_.node_of(call), session, loop_.now()));
+  manager_.wake();
+  co_return wire::encode_heartbeat_response(period);
+}
+
+os::Co<Result<std::string>> DispatcherService::update_task_status(const rpc::Call& call,
+                                                                  std::string request) {
+  CO_ASSIGN_OR_RETURN(auto report, wire::decode_status_report(request));
+  auto* dispatcher = manager_.dispatcher();
+  const store::Store* store = manager_.store();
+  if (!dispatcher || !store) co_return no_leader();
+  CO_RETURN_IF_ERROR(dispatcher->update_task_status(
+      store->read(), peers_.node_of(call), report.session, std::move(report.updates), loop_.now()));
+  manager_.wake();
+  co_return std::string();
+}
+
+void DispatcherService::send(dispatcher::Outgoing outgoing) {
+  const auto at = streams_.find(outgoing.node);
+  if (at == streams_.end() || at->second.session != outgoing.session) return;
+  Streams& streams = at->second;
+  if (auto* message = std::get_if<model::SessionMessage>(&outgoing.message)) {
+    if (streams.messages) streams.messages->put_newest(std::move(*message));
+  } else if (auto* changes = std::get_if<model::AssignmentsMessage>(&outgoing.message)) {
+    if (streams.assignments) streams.assignments->put(std::move(*changes));
+  } else if (const auto* end = std::get_if<dispatcher::SessionEnd>(&outgoing.message)) {
+    streams.end(end->reason);
+  }
+}
+
+void DispatcherService::end_all(const Error& reason) {
+  for (auto& [node, streams] : streams_) streams.end(reason);
+}
+
+}  // namespace shoal::manager

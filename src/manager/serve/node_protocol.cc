@@ -1,0 +1,24 @@
+#include "manager/serve/node_protocol.h"
+
+#include <utility>
+
+namespace shoal::manager {
+
+NodeProtocol::NodeProtocol(os::Loop& loop, Rng& rng, Log& log, Manager& manager,
+                           std::shared_ptr<rpc::Credentials> credentials)
+    : peers_(manager),
+      dispatcher_(loop, manager, peers_),
+      ca_(loop, rng, log, manager, peers_),
+      logs_(loop, manager.log_broker(), peers_),
+      server_(loop, log, std::move(credentials)) {
+  dispatcher_.add_to(server_);
+  ca_.add_to(server_);
+  logs_.add_to(server_);
+}
+
+os::Co<> NodeProtocol::close() {
+  dispatcher_.end_all(Error{ErrorCode::Unavailable, "the manager stops"});
+  return server_.close();
+}
+
+}  // namespace shoal::manager
