@@ -6,7 +6,8 @@ Reads build/rooms.json (written by CMake) and every file under src/, bench/, tes
   - pure rooms use no clock, thread, lock, socket, unordered container or random device
   - Asio, Beast, nghttp2 and OpenSSL only where architecture.md allows them
   - file and function sizes, line length (a raw string is data and keeps its own), no sleeps in
-    tests, no leftovers, no braces in a co_await, a comment at the head
+    tests, no leftovers, no braces in a co_await, no co_await beside && or || in a
+    condition, a comment at the head
   - every room stands in ARCHITECTURE.md with its rank and kind
 Exceptions stand in tools/tidy_allow.txt, one "rule path  reason" a line.
 """
@@ -32,6 +33,19 @@ LEFTOVERS = r"\b(TODO|FIXME|XXX|HACK)\b"
 SLEEPS = r"sleep_for|sleep_until|\busleep\(|(?<![\w.:>])sleep\("
 SKIPS = r"GTEST_SKIP|DISABLED_"
 BRACES_AWAITED = r"co_await[^;]*[(,] *\{"  # g++ 12 destroys what they make twice
+
+
+def conditions_that_await(text):
+    """(line, condition) of each if or while that joins a co_await to something else by && or ||:
+    g++ 12 loses its way there, and skips what follows or awaits what it should not."""
+    for match in re.finditer(r"\b(?:if|while) \(", text):
+        depth, at = 1, match.end()
+        while at < len(text) and depth:
+            depth += {"(": 1, ")": -1}.get(text[at], 0)
+            at += 1
+        condition = " ".join(text[match.end():at - 1].split(";")[-1].split())
+        if "co_await" in condition and re.search(r" (&&|\|\|) ", condition):
+            yield text.count("\n", 0, match.start()) + 1, condition
 
 
 def load_allowed():
@@ -148,6 +162,8 @@ class Checker:
                 self.breach("braces", path, number, "give it a name before the co_await")
             if re.search(SLEEPS, line.split("//")[0]) and "loop" not in line and "Co<" not in line:
                 self.breach("sleep", path, number, line.strip())
+        for number, condition in conditions_that_await(text):
+            self.breach("await", path, number, f"a statement of its own for: {condition}")
         for number, length in functions(text):
             if length > FUNCTION_MAX:
                 self.breach("function", path, number, f"{length} lines, at most {FUNCTION_MAX}")

@@ -11,8 +11,7 @@ os::Co<Result<images::ImagePtr>> ImageFetcher::fetch(std::string reference,
     const auto found = pulls_.find(reference);
     if (found == pulls_.end()) break;
     const auto pull = found->second;
-    while (!pull->outcome && co_await pull->ended.wait(stop)) {
-    }
+    while (!pull->outcome && !stop.stopped()) co_await pull->ended.wait(stop);
     if (stop.stopped()) co_return cancelled("the pull of {} was given up", reference);
     // One that was given up by its own task says nothing about the registry: try again.
     if (*pull->outcome || pull->outcome->error().code != ErrorCode::Cancelled) {

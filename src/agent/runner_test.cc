@@ -109,8 +109,7 @@ struct RunnerTest : testing::Test {
       t.runner->start();
       os::StopSource late;
       const auto bound = t.loop.at(t.loop.now() + kWithin, [late] { late.stop(); });
-      while (!done() && co_await t.link.changed.wait(late.token())) {
-      }
+      while (!done() && !late.token().stopped()) co_await t.link.changed.wait(late.token());
       EXPECT_TRUE(done());
       co_await t.runner->stop();
       t.loop.stop();

@@ -99,8 +99,8 @@ void ContainerRun::watch() {
 
 // conmon ends once the process has ended, all its output is in the log and its code on disk.
 os::Co<> ContainerRun::follow() {
-  if (supervisor_.pidfd && !co_await shared_.loop.readable(supervisor_.pidfd.get(), shared_.stop)) {
-    co_return;
+  if (supervisor_.pidfd) {
+    if (!co_await shared_.loop.readable(supervisor_.pidfd.get(), shared_.stop)) co_return;
   }
   ExitStatus status = co_await shared_.loop.offload([this] { return collect_exit(); });
   if (!status.finished_at.is_set()) status.finished_at = shared_.loop.now();

@@ -228,9 +228,8 @@ os::Co<Result<void>> FileLogReader::advance(os::StopToken stop) {
     at_end_ = true;
     co_return Result<void>{};
   }
-  if (changes == changes_ && !co_await woken_.wait(stop)) {
-    co_return cancelled("the caller went away");
-  }
+  if (changes != changes_) co_return Result<void>{};
+  if (!co_await woken_.wait(stop)) co_return cancelled("the caller went away");
   co_return Result<void>{};
 }
 

@@ -101,9 +101,8 @@ os::Co<> accept_all(os::Loop& loop, os::StopToken stop, os::Fd listener, NextBac
     os::Fd client(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client) {
       // Without a free descriptor the connection stays in the queue and would wake us at once.
-      if ((errno == EMFILE || errno == ENFILE) &&
-          !co_await loop.sleep(kPauseWithoutDescriptors, stop)) {
-        break;
+      if (errno == EMFILE || errno == ENFILE) {
+        if (!co_await loop.sleep(kPauseWithoutDescriptors, stop)) break;
       }
       continue;
     }

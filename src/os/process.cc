@@ -100,7 +100,10 @@ bool take_available(int fd, std::string& into) {
 Co<> drain(Loop& loop, int fd, std::string* into, StopToken ended, OneShot<bool> done) {
   set_nonblocking(fd);
   bool open = true;
-  while (open && co_await loop.readable(fd, ended)) open = take_available(fd, *into);
+  while (open) {
+    if (!co_await loop.readable(fd, ended)) break;
+    open = take_available(fd, *into);
+  }
   if (open) take_available(fd, *into);
   done.set(true);
 }
@@ -108,7 +111,8 @@ Co<> drain(Loop& loop, int fd, std::string* into, StopToken ended, OneShot<bool>
 Co<> feed(Loop& loop, Fd fd, std::string input) {
   set_nonblocking(fd.get());
   size_t sent = 0;
-  while (sent < input.size() && co_await loop.writable(fd.get())) {
+  while (sent < input.size()) {
+    if (!co_await loop.writable(fd.get())) co_return;
     const ssize_t count = ::write(fd.get(), input.data() + sent, input.size() - sent);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (count < 0) co_return;  // It closed its input: fine.

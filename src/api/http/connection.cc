@@ -116,7 +116,8 @@ os::Co<bool> Connection::handle(Head head) {
   bool keep = co_await exchange.finish(std::move(result));
   handling_.reset();
   if (stopping_ || hijacked_) co_return false;
-  if (!parser_->done() && !co_await drain_body()) keep = false;
+  const bool drained = co_await drain_body();
+  keep = keep && drained;
   if (!keep) co_await linger();
   co_return keep && !input_ended_;
 }
@@ -159,7 +160,8 @@ os::Co<bool> Connection::drain_body() {
       input_used(*used);
       continue;
     }
-    if (input_ended_ || !co_await wait_input_until(deadline)) co_return false;
+    if (input_ended_) co_return false;
+    if (!co_await wait_input_until(deadline)) co_return false;
   }
   co_return true;
 }
