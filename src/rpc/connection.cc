@@ -122,7 +122,9 @@ void Connection::flush() {
 
 os::Co<> Connection::write_all() {
   const auto self = shared_from_this();
-  while (!closed_ && co_await write_batch()) {
+  while (!closed_) {
+    const bool more = co_await write_batch();
+    if (!more) break;
   }
   flushing_ = false;
   if (closed_) co_return;

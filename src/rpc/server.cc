@@ -94,9 +94,12 @@ os::Co<> Server::Impl::serve(os::Fd fd) {
   // A server that closes does not wait for strangers.
   auto guard = closing.token().on_stop([s = socket.get()] { s->close(); });
   Result<std::unique_ptr<Tls>> tls = Tls::server(*credentials);
-  Result<void> secured =
-      tls ? co_await shake_hands(loop, *socket, **tls, true, turnstile, limits.handshake_timeout)
-          : Result<void>(std::unexpected(tls.error()));
+  Result<void> secured;
+  if (tls) {
+    secured = co_await shake_hands(loop, *socket, **tls, true, turnstile, limits.handshake_timeout);
+  } else {
+    secured = std::unexpected(tls.error());
+  }
   guard.reset();
   const bool late = closing.token().stopped();
   if (secured) {
@@ -208,8 +211,9 @@ uint16_t Server::port() const {
 void Server::close_connections_of(const model::NodeId& node) {
   const auto found = impl_->by_node.find(node);
   if (found == impl_->by_node.end()) return;
-  const std::vector<Connection*> open(found->second.begin(), found->second.end());
-  for (Connection* connection : open) {
+  std::vector<std::shared_ptr<Connection>> open;  // Closing one may end another.
+  for (Connection* connection : found->second) open.push_back(connection->shared_from_this());
+  for (const auto& connection : open) {
     connection->close({ErrorCode::Unavailable, "the node's connections were cut"});
   }
 }
