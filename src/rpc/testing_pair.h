@@ -18,11 +18,12 @@ namespace shoal::rpc {
 //   /t.T/Wait     unary; answers when it is cancelled, or released by the test
 class TestServer {
  public:
-  TestServer(os::Loop& loop, Log& log, const CredentialsPem& pem, ServerLimits limits = {})
+  TestServer(os::Loop& loop, Log& log, const CredentialsPem& pem, ServerLimits limits = {},
+             const std::string& listen_on = "127.0.0.1:0")
       : credentials(must(Credentials::make(pem))), server(loop, log, credentials, limits) {
     add_unary();
     add_streams();
-    must(server.listen("127.0.0.1:0"));
+    must(server.listen(listen_on));
   }
 
   std::string address() const { return fmt::format("127.0.0.1:{}", server.port()); }
