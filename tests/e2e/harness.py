@@ -4,6 +4,7 @@ own, the real docker client, and a look at what is left behind afterwards.
 A test class that derives from NodeTest gets one node for all its tests. Nothing here sleeps for a
 guessed time: until() asks again until a bound is over, and the bound is generous.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = ROOT / "build/bin"
 IMAGES = ROOT / "build/images"
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 WITHIN_S = 30
 ASK_AGAIN_S = 0.05
 
@@ -103,6 +105,35 @@ class Node:
         if not ended:
             raise AssertionError("shoald did not end")
 
+    def cgroups(self):
+        """The node's cgroup parent, as a folder of each hierarchy."""
+        roots = [CGROUPS, *CGROUPS.iterdir()]
+        return [root / self.folder.name for root in roots if (root / self.folder.name).is_dir()]
+
+    def reboot(self):
+        """As if the power had failed: no process sees the end of another, and neither namespaces,
+        links, cgroups nor run-time files are there afterwards. Starts nothing."""
+        self.stop(signal.SIGKILL)
+
+        def processes():
+            return {int(pid) for folder in self.cgroups() for path in folder.rglob("cgroup.procs")
+                    for pid in path.read_text().split()}
+
+        def all_ended():
+            for pid in processes():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not processes()
+        until(all_ended, "every process has ended")
+        for folder in self.cgroups():
+            for path in sorted(folder.rglob("*/"), reverse=True):
+                if path.is_dir():
+                    path.rmdir()
+            folder.rmdir()
+        self.namespaces.close()
+        self.namespaces = Namespaces(self.name)
+        shutil.rmtree(self.folder / "run")
+
     def environment(self):
         config = self.folder / "docker-config"
         return {**os.environ, "DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(config)}
@@ -187,7 +218,7 @@ class Node:
         left += [f"nft {table}" for table in tables if "shoal" in table]
         mounts = self.namespaces.run("cat", "/proc/mounts").stdout.splitlines()
         left += [f"mount {line.split()[1]}" for line in mounts if str(self.folder) in line]
-        left += [f"cgroup {path}" for path in pathlib.Path("/sys/fs/cgroup").glob("*" + self.cgroup)]
+        left += [f"cgroup {path}" for path in self.cgroups()]
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()

@@ -1,6 +1,7 @@
 """kill -9 of the daemon at any instant, under load; and the reboot of the machine."""
 import json
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -9,8 +10,8 @@ import threading
 import unittest
 
 import leftovers
-from harness import NodeTest, until
-from load import Load, call
+from harness import Node, NodeTest, make_images, until
+from load import DaemonGone, Load, call
 
 ROUNDS = int(os.environ.get("SHOAL_KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("SHOAL_KILL_SEED", "1"))
@@ -20,6 +21,10 @@ COUNT = ("sh", "-c", "i=0; while :; do echo n $i; i=$((i+1)); sleep 0.02; done")
 AIMS = {"rename": 30, "openat": 400, "mkdir": 40, "unlink": 40, "mount": 20, "umount2": 20,
         "sendto": 60, "fsync": 20, "pwrite64": 60, "unlinkat": 40, "clone3,clone,vfork": 15,
         "symlink": 6, "rmdir": 30, "write": 200, "pidfd_send_signal": 10, "futex": 600}
+SWARM_ROUNDS = max(6, ROUNDS // 2)
+SWARM_AIMS = {"rename": 8, "fsync": 8, "openat": 60, "unlink,unlinkat": 12, "mkdir": 6, "write": 20,
+              "pwrite64": 20, "pidfd_send_signal": 1, "umount2": 2, "fdatasync": 4}
+INIT = {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": "127.0.0.1"}
 AIM_WITHIN_S = 1.5
 PROBE = """
 import http.client, json, sys, threading
@@ -55,15 +60,44 @@ class Probe:
         return json.loads(self.process.communicate()[0])
 
 
-def aim(node, rng):
-    """Lets the next daemon-wide call of a chosen kind be the daemon's last; returns its killer."""
-    calls = rng.choice(sorted(AIMS))
-    number = rng.randint(1, AIMS[calls])
+def aim(node, rng, aims):
+    """Lets one call of a chosen kind be the daemon's last; returns the killer and what it aims at."""
+    calls = rng.choice(sorted(aims))
+    number = rng.randint(1, aims[calls])
     killer = subprocess.Popen(
         ["strace", "--quiet=all", "-f", "-b", "execve", "-o", "/dev/null", "-e",
          f"trace={calls}", "-e", f"inject={calls}:signal=SIGKILL:when={number}",
          "-p", str(node.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: "TracerPid:\t0" not in status_of(node.pid), "the killer is there")
     return killer, f"call {number} of {calls}"
+
+
+def status_of(pid):
+    return pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
+def finish(node, killer):
+    """Ends the daemon when its killer did not; returns what to add to the round's name."""
+    try:
+        killer.wait(AIM_WITHIN_S)
+        return ""
+    except subprocess.TimeoutExpired:
+        node.stop(signal.SIGKILL)
+        killer.wait()
+        return ", which did not come"
+
+
+def settles(test, node, problems, how):
+    """Waits until there is no problem left; fails with those that stay."""
+    last = []
+
+    def none():
+        last[:] = [problems()]
+        return not last[0]
+    try:
+        until(none, how)
+    except AssertionError:
+        test.fail(f"{how}: {last[0]}\n{node.log_tail()}")
 
 
 class Killed(NodeTest):
@@ -118,11 +152,11 @@ class Killed(NodeTest):
         load.end()
         node.start()
         self.assertEqual(load.problems, [], how)
-        self.settles(load.differences, how)
+        settles(self, node, load.differences, how)
         load.settle()
-        self.settles(load.not_converged, how)
+        settles(self, node, load.not_converged, how)
         self.assertEqual(self.steady(), before, how)
-        self.settles(lambda: leftovers.find(node), how)
+        settles(self, node, lambda: leftovers.find(node), how)
         self.assertNotIn("CHECK(", node.log_tail(2000), how)
 
     def kill(self, rng):
@@ -133,26 +167,8 @@ class Killed(NodeTest):
             threading.Event().wait(pause)
             node.stop(signal.SIGKILL)
             return f"killed after {pause:.3f} s"
-        killer, how = aim(node, rng)
-        try:
-            killer.wait(AIM_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            node.stop(signal.SIGKILL)
-            how += ", which did not come"
-        killer.wait()
-        return "killed at " + how
-
-    def settles(self, problems, how):
-        """Waits until there is no problem left; fails with those that stay."""
-        last = []
-
-        def none():
-            last[:] = [problems()]
-            return not last[0]
-        try:
-            until(none, how)
-        except AssertionError:
-            self.fail(f"{how}: {last[0]}\n{self.node.log_tail()}")
+        killer, how = aim(node, rng, AIMS)
+        return "killed at " + how + finish(node, killer)
 
     def clear(self, load):
         """Removes what the load made; what else there is belongs to the steady part."""
@@ -167,6 +183,53 @@ class Killed(NodeTest):
         numbers = [int(line.split()[1]) for line in lines]
         self.assertGreater(len(numbers), 10)
         self.assertEqual(numbers, list(range(len(numbers))), container)
+
+
+class KilledOnTheWayIntoASwarm(unittest.TestCase):
+    """init and leave are cut off: the node is in the swarm as a whole or not at all."""
+
+    def test_init_and_leave(self):
+        make_images()
+        node, rng = Node(), random.Random(SEED)
+        try:
+            node.start()
+            node.load("busybox")
+            self.active = False
+            for number in range(SWARM_ROUNDS):
+                with self.subTest(seed=SEED, round=number):
+                    self.one_round(node, rng)
+            if node.out("info", "--format", "{{.Swarm.LocalNodeState}}") == "active":
+                node.docker("swarm", "leave", "--force")
+        finally:
+            left = node.close()
+        self.assertEqual(left, [])
+
+    def one_round(self, node, rng):
+        goal = not self.active
+        killer, how = aim(node, rng, SWARM_AIMS)
+        how = f"{'init' if goal else 'leave'}, killed at {how}"
+        try:
+            status, answer = call(node.socket, "POST", "/swarm/init" if goal else
+                                  "/swarm/leave?force=1", INIT if goal else None)
+            self.assertEqual(status, 200, answer)
+            acknowledged = True
+        except DaemonGone:
+            acknowledged = False
+        how += finish(node, killer)
+        node.start()
+        state = node.out("info", "--format", "{{.Swarm.LocalNodeState}}")
+        self.assertIn(state, ("active", "inactive"), how)
+        self.active = state == "active"
+        if acknowledged:
+            self.assertEqual(self.active, goal, how)
+        if self.active and goal:
+            node.docker("service", "create", "--detach", "--no-resolve-image", "--name", "one",
+                        "busybox:demo", "sleep", "86400")
+        wanted = int(self.active)
+        settles(self, node, lambda: len(node.lines("ps", "-q")) != wanted, how)
+        if not self.active:
+            settles(self, node, (node.folder / "data/swarm").exists, how)
+        settles(self, node, lambda: leftovers.find(node), how)
 
 
 if __name__ == "__main__":

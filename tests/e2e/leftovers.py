@@ -5,9 +5,6 @@ import re
 
 from load import call
 
-CGROUPS = pathlib.Path("/sys/fs/cgroup")
-
-
 def names_in(folder):
     try:
         return {path.name for path in folder.iterdir()}
@@ -20,13 +17,6 @@ def get(node, url):
     if status != 200:
         raise AssertionError(f"GET {url}: {status} {document}")
     return document
-
-
-def cgroup_folders(node):
-    """Every folder of the node's cgroup parent, in each hierarchy."""
-    parent = node.cgroup.lstrip("/")
-    roots = [CGROUPS / parent] + [root / parent for root in CGROUPS.iterdir()]
-    return [root for root in roots if root.is_dir()]
 
 
 def mounts_of_daemon(node):
@@ -78,11 +68,11 @@ def find(node):
     left += differ("mounts", mounts_of_daemon(node),
                    {str(data / "rootfs" / i / "merged") for i in running}
                    | {str(run / "netns" / i) for i in wired})
-    for folder in cgroup_folders(node):
+    for folder in node.cgroups():
         groups = {path.name for path in folder.iterdir() if path.is_dir()}
         left += differ(f"cgroups of {folder}", groups, running | {"conmon"})
     supervisors = set()
-    for folder in cgroup_folders(node)[:1]:
+    for folder in node.cgroups()[:1]:
         supervisors = set((folder / "conmon/cgroup.procs").read_text().split())
     if len(supervisors) != len(running):
         left.append(f"{len(supervisors)} supervisors of {len(running)} containers")

@@ -241,11 +241,13 @@ class Load:
         return found
 
     def settle(self):
-        """What was in doubt is what the daemon knows now."""
-        now = self.seen()
-        for kind, name in [key for key in self.may_be if key[0] == "brief"]:
-            call(self.path, "DELETE", f"/containers/{name}?force=1")  # Its start was cut off.
+        """What was in doubt is what the daemon knows now. A container that was on its way from one
+        state to another may still be: it goes."""
+        for kind, name in [key for key, states in self.may_be.items() if key[0] == "brief" or
+                           (key[0] == "run" and len(states) > 1)]:
+            call(self.path, "DELETE", f"/containers/{name}?force=1&v=1")
             self.may_be.pop((kind, name))
+        now = self.seen()
         for kind, name in list(self.may_be):
             self.may_be[(kind, name)] = {now[kind].get(name, GONE)}
             if self.may_be[(kind, name)] == {GONE}:
