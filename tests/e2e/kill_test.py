@@ -68,12 +68,15 @@ def aim(node, rng, aims):
         ["strace", "--quiet=all", "-f", "-b", "execve", "-o", "/dev/null", "-e",
          f"trace={calls}", "-e", f"inject={calls}:signal=SIGKILL:when={number}",
          "-p", str(node.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: "TracerPid:\t0" not in status_of(node.pid), "the killer is there")
+    until(lambda: "TracerPid:\t0\n" not in status_of(node.pid), "the killer is there")
     return killer, f"call {number} of {calls}"
 
 
 def status_of(pid):
-    return pathlib.Path(f"/proc/{pid}/status").read_text()
+    try:
+        return pathlib.Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def finish(node, killer):
@@ -118,11 +121,11 @@ class Killed(NodeTest):
     def steady(self):
         """{container id: (name, pid, start time)} of the part that must not notice anything."""
         found = {}
-        for container in self.node.lines("ps", "-q", "--no-trunc"):
-            state = self.node.inspect(container)
-            name = state["Name"].lstrip("/")
+        for line in self.node.lines("ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}"):
+            container, name = line.split()
             if name.split(".")[0] in ("ticker", "web", "plain", "counter"):
-                found[container] = (name, state["State"]["Pid"], state["State"]["StartedAt"])
+                state = self.node.inspect(container)["State"]
+                found[container] = (name, state["Pid"], state["StartedAt"])
         return found
 
     def test_kill_under_load(self):
@@ -147,6 +150,8 @@ class Killed(NodeTest):
 
     def one_round(self, rng, load, before):
         node = self.node
+        if not os.path.exists(f"/proc/{node.pid}"):
+            node.start()  # The last round failed before it came to that.
         load.run("counter")
         how = self.kill(rng)
         load.end()

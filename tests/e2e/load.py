@@ -170,6 +170,7 @@ class Load:
             return self.new_container(rng, mine, "brief" if rng.random() < 0.3 else "run")
         [state] = self.may_be[("run", name)]
         if rng.random() < 0.4:
+            self.may_be[("run", name)] = {state, "exited"}  # It is killed first.
             self.change("run", name, GONE, "DELETE", f"/containers/{name}?force=1&v=1")
             self.may_be.pop(("run", name))
         elif state == "running" and rng.random() < 0.5:
