@@ -63,6 +63,7 @@ os::Co<Result<void>> Containers::Impl::open() {
   }
   CO_RETURN_IF_ERROR(co_await machine.network.start(std::move(endpoints)));
   co_await remove_strangers(std::move(*engine_ids));
+  orphaned.insert(orphaned.end(), volumes.unclaimed().begin(), volumes.unclaimed().end());
   co_await remove_volumes(std::move(orphaned));
   for (const auto& entry : *entries) os::spawn(settle(entry));
   co_return Result<void>{};
@@ -165,7 +166,10 @@ os::Co<> Containers::Impl::settle(EntryRef entry) {
 
 os::Co<> Containers::Impl::remove_volumes(std::vector<std::string> names) {
   for (const auto& name : names) {
-    if (volumes.in_use(name)) continue;
+    if (volumes.in_use(name)) {
+      volumes.claim(name);
+      continue;
+    }
     const auto removed = co_await volumes.remove(name, true);
     if (!removed) {
       machine.log.warn("a container's volume is left",

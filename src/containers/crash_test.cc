@@ -74,6 +74,22 @@ TEST_F(Crash, ARemovalThatWasBegunIsFinished) {
   EXPECT_EQ(containers().volumes().list().front()->name, "kept");
 }
 
+TEST_F(Crash, AnAnonymousVolumeWhoseContainerDidNotComeToBeGoes) {
+  auto& volumes = containers().volumes();
+  ASSERT_TRUE(run(volumes.create_for_container("", "", {}, {})));
+  ASSERT_TRUE(run(volumes.create_for_container("named", "", {}, {})));
+  ASSERT_TRUE(run(volumes.create("", "", {}, {})));
+  auto wanted = config({"sleep", "1000"}, "web");
+  wanted.spec.mounts = {{.type = model::MountType::Volume, .target = "/data"}};
+  create(wanted);
+  ASSERT_EQ(volumes.list().size(), 4u);
+  crash_and_restart();
+  EXPECT_EQ(containers().volumes().list().size(), 3u);
+  EXPECT_TRUE(run(containers().remove("web", {})));
+  crash_and_restart();
+  EXPECT_EQ(containers().volumes().list().size(), 3u) << "rm without -v keeps it";
+}
+
 TEST_F(Crash, ARemovalWithoutVolumesKeepsThem) {
   auto wanted = config({"sleep", "1000"}, "web");
   wanted.spec.mounts = {{.type = model::MountType::Volume, .target = "/data"}};

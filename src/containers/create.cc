@@ -135,8 +135,8 @@ os::Co<Result<std::vector<MountPoint>>> Containers::Impl::resolve_mounts(
     }
     if (mount.type == model::MountType::Volume) {
       const auto driver = mount.volume_driver.value_or(model::Driver{});
-      auto volume =
-          co_await volumes.create(mount.source, driver.name, driver.options, mount.volume_labels);
+      auto volume = co_await volumes.create_for_container(mount.source, driver.name, driver.options,
+                                                          mount.volume_labels);
       if (!volume) co_return std::unexpected(volume.error());
       point.name = (*volume)->name;
       point.source = (*volume)->path;
@@ -182,12 +182,17 @@ os::Co<Result<Created>> Containers::Impl::create(model::ContainerConfig config) 
   entry->config = std::move(config);
   hide_connection(*entry);
 
-  auto write = [folder = entry->folder, text = record_text(*entry),
-                synced = is_durable(entry->config)]() -> Result<void> {
-    RETURN_IF_ERROR(os::make_folders(folder, 0710));
-    auto written = write_record(folder, text, synced);
-    if (!written) (void)os::remove_tree(folder);  // The reason counts.
-    return written;
+  auto write = [this, entry, text = record_text(*entry)]() -> Result<void> {
+    RETURN_IF_ERROR(os::make_folders(entry->folder, 0710));
+    auto written = write_record(entry->folder, text, is_durable(entry->config));
+    if (!written) {
+      (void)os::remove_tree(entry->folder);  // The reason counts.
+      return written;
+    }
+    for (const auto& point : entry->mounts) {
+      if (point.anonymous) volumes.claim(point.name);
+    }
+    return {};
   };
   if (const auto written = co_await machine.loop.offload(std::move(write)); !written) {
     (void)co_await remove_anonymous_volumes(*entry);

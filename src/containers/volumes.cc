@@ -1,5 +1,6 @@
 #include "containers/volumes.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "containers/names.h"
+#include "os/fd.h"
 #include "os/file.h"
 
 namespace shoal::containers {
@@ -19,6 +21,11 @@ constexpr size_t kVolumeFileBytesMax = size_t{1} << 20;
 
 std::string record_path(const std::string& folder) {
   return folder + "/volume.json";
+}
+
+// A file beside the record: no container is known to own the volume yet.
+std::string unclaimed_path(const std::string& folder) {
+  return folder + "/unclaimed";
 }
 
 std::string volume_text(const Volume& volume) {
@@ -42,9 +49,14 @@ Result<Volume> read_volume(const std::string& folder, const std::string& name) {
   }
 }
 
-Result<void> write_volume(const Volume& volume, const std::string& folder) {
+Result<void> write_volume(const Volume& volume, const std::string& folder, bool unclaimed) {
   RETURN_IF_ERROR(os::make_folders(folder, 0701));
   RETURN_IF_ERROR(os::make_folders(volume.path, 0755));
+  if (unclaimed) {
+    const std::string mark = unclaimed_path(folder);
+    const os::Fd fd(::open(mark.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd) return os::system_error("create", mark, errno);
+  }
   return os::write_file(record_path(folder), volume_text(volume));
 }
 
@@ -88,6 +100,7 @@ os::Co<Result<void>> Volumes::open() {
   if (!found) co_return std::unexpected(found.error());
   for (auto& [name, volume] : *found) {
     if (volume) {
+      if (::access(unclaimed_path(folder(name)).c_str(), F_OK) == 0) unclaimed_.push_back(name);
       volumes_[name] = std::make_shared<Volume>(std::move(*volume));
     } else {
       machine_.log.warn("volume is damaged",
@@ -99,6 +112,21 @@ os::Co<Result<void>> Volumes::open() {
 
 os::Co<Result<VolumeRef>> Volumes::create(std::string name, std::string driver,
                                           model::Labels options, model::Labels labels) {
+  return make(std::move(name), std::move(driver), std::move(options), std::move(labels), false);
+}
+
+os::Co<Result<VolumeRef>> Volumes::create_for_container(std::string name, std::string driver,
+                                                        model::Labels options,
+                                                        model::Labels labels) {
+  return make(std::move(name), std::move(driver), std::move(options), std::move(labels), true);
+}
+
+void Volumes::claim(const std::string& name) const {
+  ::unlink(unclaimed_path(folder(name)).c_str());
+}
+
+os::Co<Result<VolumeRef>> Volumes::make(std::string name, std::string driver, model::Labels options,
+                                        model::Labels labels, bool for_container) {
   if (!driver.empty() && driver != "local") {
     co_return not_found("create {}: error looking up volume plugin {}: plugin \"{}\" not found",
                         name, driver, driver);
@@ -117,7 +145,9 @@ os::Co<Result<VolumeRef>> Volumes::create(std::string name, std::string driver,
                                                       .created_at = machine_.loop.now(),
                                                       .labels = std::move(labels),
                                                       .anonymous = anonymous});
-  auto write = [volume, at = folder(name)] { return write_volume(*volume, at); };
+  auto write = [volume, at = folder(name), unclaimed = for_container && anonymous] {
+    return write_volume(*volume, at, unclaimed);
+  };
   if (const auto written = co_await machine_.loop.offload(std::move(write)); !written) {
     auto undo = [at = folder(name)] { return os::remove_tree(at); };
     if (!volumes_.contains(name)) (void)co_await machine_.loop.offload(std::move(undo));

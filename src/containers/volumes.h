@@ -42,6 +42,14 @@ class Volumes {
   // bad name.
   os::Co<Result<VolumeRef>> create(std::string name, std::string driver, model::Labels options,
                                    model::Labels labels);
+  // The same for a container that is not written down yet: one under a made-up name is then
+  // unclaimed, until claim().
+  os::Co<Result<VolumeRef>> create_for_container(std::string name, std::string driver,
+                                                 model::Labels options, model::Labels labels);
+  // Its container is written down. Blocks.
+  void claim(const std::string& name) const;
+  // Found by open(): a daemon ended between the two. Each is to be claimed or removed.
+  const std::vector<std::string>& unclaimed() const { return unclaimed_; }
   // NotFound "get x: no such volume".
   Result<VolumeRef> find(const std::string& name) const;
   std::vector<VolumeRef> list() const;  // by name
@@ -50,11 +58,14 @@ class Volumes {
   os::Co<Result<void>> remove(std::string name, bool force);
 
  private:
+  os::Co<Result<VolumeRef>> make(std::string name, std::string driver, model::Labels options,
+                                 model::Labels labels, bool for_container);
   std::string folder(const std::string& name) const;
 
   Machine& machine_;
   Users users_;
   std::map<std::string, VolumeRef> volumes_;
+  std::vector<std::string> unclaimed_;
 };
 
 }  // namespace shoal::containers
