@@ -16,6 +16,7 @@
 #include "engine/strays.h"
 #include "engine/support_test.h"
 #include "os/file.h"
+#include "os/process.h"
 
 namespace shoal::engine {
 namespace {
@@ -240,6 +241,19 @@ TEST(Adopt, TheEpochIsThatOfTheRunRoot) {
   ASSERT_TRUE(replace_file(machine.options.run_root + "/epoch", "another-boot 1"));
   machine.open_engine();
   EXPECT_NE(machine.engine->epoch(), "another-boot 1");
+}
+
+TEST(Strays, WhoeverElseLooksIntoTheFolderIsLeftAlone) {
+  Machine machine;
+  const std::string folder = machine.folder + "/half-made";
+  auto other = os::start({.argv = {"tail", "-f", "/dev/null", folder + "/x"}, .env = {}});
+  ASSERT_TRUE(other);
+  EXPECT_TRUE(end_makers(folder));
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, id_t(other->pid), &info, WEXITED | WNOHANG), 0);
+  EXPECT_EQ(info.si_pid, 0) << "it goes on";
+  ::kill(other->pid, SIGKILL);
+  run_on(machine.loop, os::wait_exit(machine.loop, *other));
 }
 
 TEST(Strays, CopiesOfTheRuntimeAreUnmountedAndRemoved) {

@@ -22,6 +22,12 @@ constexpr std::string_view kRuntimeCopy = "crun.";
 constexpr timespec kPause{0, 500'000};
 constexpr int kLooksMax = 20'000;  // 10 s
 
+// Whether it is one of the two programs: somebody else may look into the folder, too.
+bool is_maker(const std::string& arguments) {
+  const std::string name = fs::path(arguments.substr(0, arguments.find('\0'))).filename();
+  return name == "conmon" || name == "crun";
+}
+
 // Whether an argument is the folder or a path in it. A zombie has no arguments.
 bool works_on(const std::string& arguments, const std::string& folder) {
   for (size_t at = arguments.find(folder); at != std::string::npos;
@@ -44,7 +50,7 @@ std::vector<pid_t> makers_of(const std::string& folder) {
     if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) continue;
     if (pid == ::getpid()) continue;
     const auto arguments = os::read_file(at->path().string() + "/cmdline");
-    if (arguments && works_on(*arguments, folder)) pids.push_back(pid);
+    if (arguments && is_maker(*arguments) && works_on(*arguments, folder)) pids.push_back(pid);
   }
   return pids;
 }

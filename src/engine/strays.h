@@ -10,8 +10,8 @@
 
 namespace shoal::engine {
 
-// Kills every process of ours that still works on the container in `folder` (its own, or that of an
-// exec in it), until there is none; Conflict when one cannot be ended in 10 s. Looks at all
+// Kills every conmon and runtime that still works on the container in `folder` (its own, or that of
+// an exec in it), until there is none; Conflict when one cannot be ended in 10 s. Looks at all
 // processes of the machine, so it is for what went wrong only.
 Result<void> end_makers(const std::string& folder);
 
