@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/wire_hop.h"
+
 namespace shoal::sim {
 namespace {
 
@@ -105,8 +107,8 @@ void AgentHost::call(Call<T> request, Reply<T> reply) {
 void AgentHost::connect() {
   ++connection_;
   broken_ = {};
-  const model::SessionRequest request{
-      .description = {.hostname = node_.str()}, .previous = last_session_, .address = "10.0.0.1"};
+  const model::SessionRequest request = over_the_wire(model::SessionRequest{
+      .description = {.hostname = node_.str()}, .previous = last_session_, .address = "10.0.0.1"});
   call<model::SessionId>(
       [this, request](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
         return dispatcher.open_session(node_, request, loop_.now());
@@ -128,12 +130,13 @@ void AgentHost::lose_session(std::string_view why) {
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
 }
 
-void AgentHost::receive(dispatcher::Outgoing outgoing) {
-  if (!agent_ || outgoing.session == broken_) return;
+void AgentHost::receive(const dispatcher::Outgoing& sent) {
+  if (!agent_ || sent.session == broken_) return;
   if (is_lost()) {
-    broken_ = outgoing.session;
+    broken_ = sent.session;
     return notice_broken_stream(random_delay(rng_, kCallTimeout));
   }
+  const dispatcher::Outgoing outgoing = over_the_wire(sent);
   const int copies = rng_.chance(faults_.message_twice) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     stream_arrival_ = std::max(stream_arrival_, loop_.now() + random_delay(rng_, kLatencyMax));
@@ -218,10 +221,12 @@ void AgentHost::work() {
   agent::Effects effects = agent_->step(loop_.now());
   for (const agent::Operation& operation : effects.operations) executor_.run(operation);
   if (!effects.reports.empty()) {
+    const model::StatusReport report =
+        over_the_wire({.session = session_, .updates = std::move(effects.reports)});
     call<void>(
-        [this, session = session_, reports = std::move(effects.reports)](
-            dispatcher::Dispatcher& dispatcher, const store::Tables& tables) {
-          return dispatcher.update_task_status(tables, node_, session, reports, loop_.now());
+        [this, report](dispatcher::Dispatcher& dispatcher, const store::Tables& tables) {
+          return dispatcher.update_task_status(tables, node_, report.session, report.updates,
+                                               loop_.now());
         },
         [this](const Result<void>& taken) {
           if (!taken) lose_session(taken.error().message);

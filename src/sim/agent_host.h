@@ -28,7 +28,7 @@ class AgentHost {
   void heal() { cut_until_ = {}; }
 
   // From the manager.
-  void receive(dispatcher::Outgoing outgoing);
+  void receive(const dispatcher::Outgoing& sent);
 
   const model::NodeId& node() const { return node_; }
   const Executor& executor() const { return executor_; }
