@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <atomic>
 #include <list>
 
 namespace shoal::os {
@@ -31,7 +32,9 @@ struct Loop::Impl {
   asio::io_context context{1};
   asio::thread_pool pool;
   std::list<asio::signal_set> signals;
-  const int64_t wall_minus_monotonic = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+  // What is added to the monotonic clock.
+  std::atomic<int64_t> anchor = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC);
+  Duration wall_lead{0};
 };
 
 namespace {
@@ -85,7 +88,21 @@ void Loop::stop() {
 }
 
 Time Loop::now() const {
-  return Time{read_clock(CLOCK_MONOTONIC) + impl_->wall_minus_monotonic};
+  return Time{read_clock(CLOCK_MONOTONIC) + impl_->anchor};
+}
+
+void Loop::not_before(Time newest) {
+  if (newest > now()) impl_->anchor += (newest - now()).count();
+}
+
+Time Loop::wall_now() const {
+  return Time{read_clock(CLOCK_REALTIME)};
+}
+
+Duration Loop::wall_lead() {
+  const Duration lead = wall_now() - now();
+  if (std::chrono::abs(lead - impl_->wall_lead) >= kClockStepMin) impl_->wall_lead = lead;
+  return impl_->wall_lead;
 }
 
 void Loop::post(Work work) {

@@ -21,6 +21,9 @@ class io_context;
 
 namespace shoal::os {
 
+// Less is no step of the wall clock, but how long it takes to read two clocks, or a slew.
+inline constexpr Duration kClockStepMin = 1s;
+
 class Loop {
  public:
   // pool_threads: how many blocking jobs may run side by side, at least 1.
@@ -33,8 +36,18 @@ class Loop {
   void run();
   void stop();  // any thread
 
-  // The wall clock when the process started, moved on by the monotonic clock (see base/time.h).
+  // The wall clock when the process started, moved on by the monotonic clock (see base/time.h), and
+  // never before not_before(). Any thread.
   Time now() const;
+  // What is on disk was written at this time: nothing that comes may seem to be older. Moves the
+  // clock on if the wall clock was set back meanwhile. Before there are deadlines.
+  void not_before(Time newest);
+  // The wall clock itself, steps and all: for what others compare with theirs (certificates, the
+  // times in a client's request), never for deadlines. Any thread.
+  Time wall_now() const;
+  // What to add to our times to show them: the wall clock's lead over now(). Changes only when that
+  // lead has changed by kClockStepMin or more, so that a time is shown the same twice.
+  Duration wall_lead();
 
   using Work = std::move_only_function<void()>;
   // Runs `work` on the control thread, later, in order. Any thread.

@@ -60,10 +60,11 @@ Co<> Socket::take_turn() {
   co_await turn;
 }
 
-Co<Result<std::string_view>> Socket::read_view(size_t bytes_max) {
+Co<Result<std::optional<std::string_view>>> Socket::read_now(std::function<size_t()> bytes_max) {
   co_await take_turn();
   while (impl_->stream.is_open()) {
-    const size_t wanted = std::min(bytes_max, kSocketReadMax);
+    const size_t wanted = std::min(bytes_max(), kSocketReadMax);
+    if (wanted == 0) co_return std::nullopt;
     const ssize_t got =
         ::recv(impl_->stream.native_handle(), scratch().data(), wanted, MSG_DONTWAIT);
     if (got >= 0) co_return std::string_view(scratch().data(), size_t(got));
@@ -74,6 +75,14 @@ Co<Result<std::string_view>> Socket::read_view(size_t bytes_max) {
   co_return gone();
 }
 
+Co<Result<std::string_view>> Socket::read_view(size_t bytes_max) {
+  CHECK(bytes_max > 0);
+  std::function<size_t()> constant = [bytes_max] { return bytes_max; };
+  const auto bytes = co_await read_now(std::move(constant));
+  if (!bytes) co_return std::unexpected(bytes.error());
+  co_return **bytes;
+}
+
 Co<Result<size_t>> Socket::read(std::string& out, size_t bytes_max) {
   const Result<std::string_view> bytes = co_await read_view(bytes_max);
   if (!bytes) co_return std::unexpected(bytes.error());
@@ -81,10 +90,18 @@ Co<Result<size_t>> Socket::read(std::string& out, size_t bytes_max) {
   co_return bytes->size();
 }
 
-Co<Result<void>> Socket::write(std::string_view first, std::string_view second) {
-  while (!first.empty() || !second.empty()) {
-    co_await take_turn();
-    if (!impl_->stream.is_open()) co_return gone();
+Co<Result<std::optional<size_t>>> Socket::read(std::string& out,
+                                               std::function<size_t()> bytes_max) {
+  const auto bytes = co_await read_now(std::move(bytes_max));
+  if (!bytes) co_return std::unexpected(bytes.error());
+  if (!*bytes) co_return std::nullopt;
+  out.append(**bytes);
+  co_return (*bytes)->size();
+}
+
+Co<Result<size_t>> Socket::write_some(std::string_view first, std::string_view second) {
+  co_await take_turn();
+  while (impl_->stream.is_open()) {
     iovec parts[2] = {{const_cast<char*>(first.data()), first.size()},
                       {const_cast<char*>(second.data()), second.size()}};
     msghdr message{};
@@ -92,15 +109,21 @@ Co<Result<void>> Socket::write(std::string_view first, std::string_view second) 
     message.msg_iovlen = 2;
     const ssize_t sent =
         ::sendmsg(impl_->stream.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent >= 0) {
-      const size_t of_first = std::min(size_t(sent), first.size());
-      first.remove_prefix(of_first);
-      second.remove_prefix(size_t(sent) - of_first);
-      continue;
-    }
+    if (sent >= 0) co_return size_t(sent);
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) co_return gone();
-    if (!co_await wait(false)) co_return gone();
+    if (errno != EAGAIN) break;
+    if (!co_await wait(false)) break;
+  }
+  co_return gone();
+}
+
+Co<Result<void>> Socket::write(std::string_view first, std::string_view second) {
+  while (!first.empty() || !second.empty()) {
+    const Result<size_t> sent = co_await write_some(first, second);
+    if (!sent) co_return std::unexpected(sent.error());
+    const size_t of_first = std::min(*sent, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(*sent - of_first);
   }
   co_return Result<void>{};
 }
