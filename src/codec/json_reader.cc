@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_shape.h"
+
 namespace shoal::codec {
 using nlohmann::json;
 
@@ -26,25 +28,6 @@ std::string kind_of(const json& value) {
     default:
       return "number";
   }
-}
-
-bool too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
 }
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -84,7 +67,7 @@ Result<JsonDocument> JsonDocument::parse(std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return invalid_argument("invalid JSON: got EOF while reading request body");
   }
-  if (too_deep(text)) return invalid_argument("invalid JSON: exceeded max depth");
+  RETURN_IF_ERROR(check_json_shape(text));
   auto state = std::make_shared<State>();
   try {
     state->value = json::parse(text);

@@ -26,14 +26,12 @@
 
 namespace shoal::codec {
 
-// Deeper nesting is refused: no object of the API comes near.
-inline constexpr int kJsonDepthMax = 100;
-
 class JsonReader;
 
 class JsonDocument {
  public:
-  // InvalidArgument "invalid JSON: …". An empty text is refused as Docker does.
+  // InvalidArgument "invalid JSON: …", also for one of more values or depth than base/json_shape.h
+  // allows. An empty text is refused as Docker does.
   static Result<JsonDocument> parse(std::string_view text);
 
   // `type` is Go's name of the struct, for error texts.
