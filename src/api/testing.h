@@ -53,6 +53,7 @@ class Answer final : public Responder {
   os::Co<Result<Hijacked*>> hijack(std::string) override {
     co_return unimplemented("no connection to take over");
   }
+  os::Co<Result<void>> reserve(size_t) override { co_return Result<void>{}; }
   bool started() const override { return started_; }
 
   int status = 0;

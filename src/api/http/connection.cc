@@ -7,9 +7,12 @@
 
 namespace shoal::api {
 
-Connection::Connection(os::Loop& loop, Log& log, const HttpLimits& limits, const Dispatch& dispatch,
-                       os::Fd fd)
-    : loop_(loop), log_(log), limits_(limits), dispatch_(dispatch), socket_(loop, std::move(fd)) {}
+Connection::Connection(Serving& serving, os::Fd fd)
+    : serving_(serving), socket_(serving.loop, std::move(fd)), held_(serving.room.input()) {}
+
+Connection::~Connection() {
+  room().forget(*this);
+}
 
 os::Co<> Connection::run() {
   const auto self = shared_from_this();
@@ -35,15 +38,25 @@ void Connection::stop() {
   if (handling_) handling_->stop();
 }
 
+size_t Connection::read_max() {
+  const size_t most = room().has_input_room() ? kReadAheadMax : kInputFloor;
+  return most - std::min(most, buffer_.size());
+}
+
 os::Co<> Connection::read_ahead() {
   const auto self = shared_from_this();
   while (!stopping_) {
-    if (buffer_.size() >= kReadAheadMax) {
+    if (read_max() == 0) {
+      if (!room().has_input_room()) room().wait_for_input(*this);
       co_await used_.wait();
       continue;
     }
-    const Result<size_t> got = co_await socket_.read(buffer_, kReadAheadMax - buffer_.size());
-    if (!got || *got == 0) {
+    // Asked when something has arrived: others may have taken the memory meanwhile.
+    std::function<size_t()> most = [this] { return read_max(); };
+    const Result<std::optional<size_t>> got = co_await socket_.read(buffer_, std::move(most));
+    if (got && !*got) continue;
+    held_.set(buffer_.size());
+    if (!got || **got == 0) {
       input_ended_ = true;
       broken_ = broken_ || !got;
       break;
@@ -57,7 +70,9 @@ os::Co<> Connection::read_ahead() {
 
 void Connection::input_used(size_t bytes) {
   buffer_.erase(0, bytes);
+  held_.set(buffer_.size());
   used_.notify();
+  room().input_given();
 }
 
 os::Co<bool> Connection::wait_input(os::StopToken stop) {
@@ -67,17 +82,20 @@ os::Co<bool> Connection::wait_input(os::StopToken stop) {
 
 os::Co<bool> Connection::wait_input_until(Time deadline) {
   const os::StopSource late;
-  const auto timer = loop_.at(deadline, [late] { late.stop(); });
+  const auto timer = loop().at(deadline, [late] { late.stop(); });
   co_return co_await wait_input(late.token());
 }
 
 os::Co<std::optional<Head>> Connection::next_head() {
-  parser_ = std::make_unique<Parser>();
+  parser_.reset();
   if (buffer_.empty()) {
-    buffer_.shrink_to_fit();  // An idle connection holds no memory.
-    if (!co_await wait_input_until(loop_.now() + limits_.idle_timeout)) co_return std::nullopt;
+    std::string().swap(buffer_);  // An idle connection holds no memory.
+    const Room::Waiting idle(room(), *this, Room::Line::Idle);
+    if (!co_await wait_input_until(loop().now() + limits().idle_timeout)) co_return std::nullopt;
   }
-  const Time deadline = loop_.now() + limits_.header_timeout;
+  const Time deadline = loop().now() + limits().header_timeout;
+  const Room::Waiting stalled(room(), *this, Room::Line::Stalled);
+  parser_ = std::make_unique<Parser>();
   while (true) {
     size_t consumed = 0;
     Result<std::optional<Head>> head = parser_->put_head(buffer_, consumed);
@@ -112,7 +130,17 @@ os::Co<bool> Connection::handle(Head head) {
   Exchange exchange(*this, head, request.stop);
   request.body = &exchange;
 
-  Result<void> result = co_await call_handler(request, exchange);
+  Result<void> result;
+  if (room().handling >= limits().requests_max) room().hang_up_stalled();
+  if (room().handling < limits().requests_max) {
+    ++room().handling;
+    result = co_await call_handler(request, exchange);
+    --room().handling;
+  } else {
+    result =
+        unavailable("{} requests are being served already: try again later", limits().requests_max);
+    exchange.close_after();
+  }
   bool keep = co_await exchange.finish(std::move(result));
   handling_.reset();
   if (stopping_ || hijacked_) co_return false;
@@ -125,15 +153,32 @@ os::Co<bool> Connection::handle(Head head) {
 os::Co<Result<void>> Connection::call_handler(Request& request, Responder& responder) {
   std::string reason;
   try {
-    co_return co_await dispatch_(request, responder);
+    co_return co_await serving_.dispatch(request, responder);
   } catch (const std::exception& exception) {
     reason = exception.what();
   } catch (...) {
     reason = "unknown exception";
   }
-  log_.error("request handler failed",
-             {{"method", request.method}, {"path", request.path}, {"reason", reason}});
+  serving_.log.error("request handler failed",
+                     {{"method", request.method}, {"path", request.path}, {"reason", reason}});
   co_return internal_error("{}", reason);
+}
+
+os::Co<Result<void>> Connection::send(std::string_view first, std::string_view second,
+                                      Duration patience) {
+  Room::Waiting stalled(room(), *this, Room::Line::Stalled);
+  std::unique_ptr<os::Loop::Timer> timer;
+  while (!first.empty() || !second.empty()) {
+    if (patience.count() > 0 && stalled.is_renewed()) {
+      timer = loop().at(loop().now() + patience, [this] { socket_.close(); });
+    }
+    CO_ASSIGN_OR_RETURN(const size_t sent, co_await socket_.write_some(first, second));
+    const size_t of_first = std::min(sent, first.size());
+    first.remove_prefix(of_first);
+    second.remove_prefix(sent - of_first);
+    stalled.progress(sent);
+  }
+  co_return Result<void>{};
 }
 
 // Answers what never became a request, and ends.
@@ -142,14 +187,14 @@ os::Co<> Connection::refuse(Error error) {
   if (error.code == ErrorCode::TooLarge) response.status = 431;
   if (error.code == ErrorCode::Cancelled) response.status = 408;
   const std::string text = format_head(response, response.body.size(), "close");
-  const os::StopSource done;
-  const auto timer = loop_.at(loop_.now() + limits_.linger_time, [this] { socket_.close(); });
-  if (const auto sent = co_await socket_.write(text, response.body); sent) co_await linger();
+  const Duration patience = limits().linger_time;
+  if (const auto sent = co_await send(text, response.body, patience); sent) co_await linger();
 }
 
 // Drops the rest of a body that the handler did not want; false when it is too long for that.
 os::Co<bool> Connection::drain_body() {
-  const Time deadline = loop_.now() + limits_.linger_time;
+  const Time deadline = loop().now() + limits().linger_time;
+  const Room::Waiting stalled(room(), *this, Room::Line::Stalled);
   std::string dropped;
   for (size_t total = 0; !parser_->done(); total += dropped.size()) {
     if (total > kDrainMax) co_return false;
@@ -170,7 +215,8 @@ os::Co<bool> Connection::drain_body() {
 // way: first tell the client that nothing more comes, then drop what it sends, for a while.
 os::Co<> Connection::linger() {
   socket_.close_write();
-  const Time deadline = loop_.now() + limits_.linger_time;
+  const Time deadline = loop().now() + limits().linger_time;
+  const Room::Waiting stalled(room(), *this, Room::Line::Stalled);
   while (!input_ended_) {
     if (!buffer_.empty()) input_used(buffer_.size());
     if (!co_await wait_input_until(deadline)) break;

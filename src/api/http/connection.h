@@ -13,6 +13,7 @@
 
 #include "api/http/message.h"
 #include "api/http/parser.h"
+#include "api/http/room.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "os/loop.h"
@@ -25,27 +26,43 @@ using Dispatch = std::function<os::Co<Result<void>>(Request&, Responder&)>;
 
 // What a slow or greedy client may take. Tests shorten the times.
 struct HttpLimits {
-  size_t connections_max = 512;        // further clients wait in the listen queue
-  Duration header_timeout = 30s;       // from the first byte of a request to the end of its header
-  Duration idle_timeout = 300s;        // between two requests
-  Duration body_stall_timeout = 60s;   // without a byte of a JSON body
-  Duration reply_stall_timeout = 60s;  // for the client to take a whole answer
-  Duration linger_time = 5s;           // dropping what a refused client still sends
+  // Beyond it those are hung up who wait for their client, for those who come.
+  size_t connections_max = 4096;
+  size_t requests_max = 2048;     // handled at the same time, streams too; more get 503
+  Duration header_timeout = 30s;  // from the first byte of a request to the end of its header
+  Duration idle_timeout = 300s;   // between two requests
+  Duration body_timeout = 120s;   // for the whole of a JSON body
+  Duration upload_stall_timeout = 300s;  // without a byte of an upload
+  Duration reply_stall_timeout = 60s;    // in which the client takes nothing of an answer
+  Duration linger_time = 5s;             // dropping what a refused client still sends
+  RoomLimits room;
 };
 // Bytes read beyond what has been asked for.
 inline constexpr size_t kReadAheadMax = size_t{128} << 10;
 // An unread body up to this size is dropped to keep the connection; a longer one ends it.
 inline constexpr size_t kDrainMax = size_t{256} << 10;
 
+// What the connections of a server share.
+struct Serving {
+  os::Loop& loop;
+  Log& log;
+  const HttpLimits limits;
+  const Dispatch dispatch;
+  Room room{loop, limits.room};
+};
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(os::Loop& loop, Log& log, const HttpLimits& limits, const Dispatch& dispatch,
-             os::Fd fd);
+  // `serving` outlives it.
+  Connection(Serving& serving, os::Fd fd);
+  ~Connection();
 
   // Returns when the connection has ended. Owned by a shared_ptr.
   os::Co<> run();
-  // The daemon ends: stops the handler and closes.
+  // The daemon ends, or somebody else needs the place: stops the handler and closes.
   void stop();
+  // There is memory again for what the client sends.
+  void read_on() { used_.notify(); }
 
   // For Exchange: the bytes that have arrived and are not used yet.
   std::string& input() { return buffer_; }
@@ -57,9 +74,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The same with a deadline; false when it passed.
   os::Co<bool> wait_input_until(Time deadline);
   Parser& parser() { return *parser_; }
-  os::Socket& socket() { return socket_; }
-  os::Loop& loop() { return loop_; }
-  const HttpLimits& limits() const { return limits_; }
+  // All of both, in as few packets as it takes; they outlive the call. Cancelled when the client is
+  // gone or, with a `patience`, has taken next to nothing for that long.
+  os::Co<Result<void>> send(std::string_view first, std::string_view second = {},
+                            Duration patience = Duration{0});
+  void close_write() { socket_.close_write(); }
+  os::Loop& loop() { return serving_.loop; }
+  const HttpLimits& limits() const { return serving_.limits; }
+  Room& room() { return serving_.room; }
   void set_hijacked() { hijacked_ = true; }
 
  private:
@@ -70,14 +92,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   os::Co<> refuse(Error error);
   os::Co<bool> drain_body();
   os::Co<> linger();
+  // How much may be read ahead now.
+  size_t read_max();
 
-  os::Loop& loop_;
-  Log& log_;
-  const HttpLimits& limits_;
-  const Dispatch& dispatch_;
+  Serving& serving_;
   os::Socket socket_;
 
   std::string buffer_;
+  Room::Share held_;    // of buffer_
   os::Signal arrived_;  // buffer_ grew or the input ended
   os::Signal used_;     // buffer_ shrank
   bool input_ended_ = false;

@@ -38,7 +38,24 @@ std::string format_head(const Response& response, size_t body_bytes, std::string
 }
 
 Exchange::Exchange(Connection& connection, const Head& head, os::StopToken stop)
-    : connection_(connection), head_(head), stop_(std::move(stop)) {}
+    : connection_(connection),
+      head_(head),
+      stop_(std::move(stop)),
+      held_(connection.room().input()),
+      answer_(connection.room().answers()) {
+  held_.set(head.bytes);
+}
+
+Exchange::~Exchange() {
+  held_.set(0);
+  connection_.room().input_given();
+  answer_.set(0);
+  connection_.room().answer_given();
+}
+
+os::Co<Result<void>> Exchange::reserve(size_t bytes) {
+  co_return co_await connection_.room().reserve(answer_, bytes, stop_);
+}
 
 bool Exchange::has_body(int status) const {
   return head_.method != "HEAD" && status != 204 && status != 304;
@@ -47,10 +64,10 @@ bool Exchange::has_body(int status) const {
 os::Co<Result<void>> Exchange::say_continue() {
   if (!head_.expects_continue || std::exchange(continued_, true)) co_return Result<void>{};
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  co_return co_await connection_.socket().write(kContinue);
+  co_return co_await connection_.send(kContinue);
 }
 
-os::Co<Result<std::string>> Exchange::next_within(Duration stall) {
+os::Co<Result<std::string>> Exchange::next_until(std::optional<Time> end) {
   std::string piece;
   Parser& parser = connection_.parser();
   while (!parser.done()) {
@@ -61,27 +78,35 @@ os::Co<Result<std::string>> Exchange::next_within(Duration stall) {
     if (*used > 0) continue;
     if (connection_.input_ended()) co_return cancelled("the client is gone");
     if (const auto sent = co_await say_continue(); !sent) co_return std::unexpected(sent.error());
-    const Time deadline = connection_.loop().now() + stall;
-    const bool arrived = stall.count() == 0 ? co_await connection_.wait_input(stop_)
-                                            : co_await connection_.wait_input_until(deadline);
+    const Time stalled_at = connection_.loop().now() + connection_.limits().upload_stall_timeout;
+    const Room::Waiting stalled(connection_.room(), connection_, Room::Line::Stalled);
+    --connection_.room().handling;  // It has not really begun.
+    const bool arrived = co_await connection_.wait_input_until(end.value_or(stalled_at));
+    ++connection_.room().handling;
     if (!arrived) co_return cancelled("the request body stopped coming");
   }
   co_return piece;
 }
 
 os::Co<Result<std::string>> Exchange::next() {
-  return next_within(Duration{0});
+  return next_until({});
 }
 
 os::Co<Result<std::string>> Exchange::whole(size_t bytes_max) {
   std::string all;
+  const Time end = connection_.loop().now() + connection_.limits().body_timeout;
+  const size_t head = held_.bytes();
   bool too_long = head_.content_length && *head_.content_length > bytes_max;
   while (!too_long) {
-    Result<std::string> piece = co_await next_within(connection_.limits().body_stall_timeout);
+    Result<std::string> piece = co_await next_until(end);
     if (!piece) co_return piece;
     if (piece->empty()) co_return all;
     too_long = all.size() + piece->size() > bytes_max;
     all += *piece;
+    held_.set(head + all.size());
+    if (all.size() > kInputFloor && !connection_.room().has_input_room()) {
+      co_return unavailable("too many long requests are coming in: try again later");
+    }
   }
   co_return too_large("the request body is larger than {} bytes", bytes_max);
 }
@@ -104,7 +129,7 @@ os::Co<Result<void>> Exchange::start(Response head) {
   std::string text = head_start(head, connection_header());
   if (chunked()) append_field(text, "Transfer-Encoding", "chunked");
   text += "\r\n";
-  const Result<void> sent = co_await connection_.socket().write(text);
+  const Result<void> sent = co_await connection_.send(text);
   write_failed_ = !sent;
   co_return sent;
 }
@@ -116,7 +141,7 @@ os::Co<Result<void>> Exchange::write(std::string bytes) {
   const bool frame = form_ == Form::Stream && chunked();
   const std::string size_line = frame ? fmt::format("{:x}\r\n", bytes.size()) : std::string();
   if (frame) bytes += "\r\n";
-  const Result<void> sent = co_await connection_.socket().write(size_line, bytes);
+  const Result<void> sent = co_await connection_.send(size_line, bytes);
   write_failed_ = !sent;
   co_return sent;
 }
@@ -132,7 +157,7 @@ os::Co<Result<Hijacked*>> Exchange::hijack(std::string content_type) {
     head.headers.emplace_back("Upgrade", "tcp");
   }
   const std::string text = head_start(head, "") + "\r\n";
-  if (const Result<void> sent = co_await connection_.socket().write(text); !sent) {
+  if (const Result<void> sent = co_await connection_.send(text); !sent) {
     co_return std::unexpected(sent.error());
   }
   co_return static_cast<Hijacked*>(this);
@@ -155,7 +180,7 @@ os::Co<Result<std::string>> Exchange::read(os::StopToken stop) {
 }
 
 void Exchange::close_write() {
-  connection_.socket().close_write();
+  connection_.close_write();
 }
 
 os::Co<bool> Exchange::finish(Result<void> result) {
@@ -165,7 +190,7 @@ os::Co<bool> Exchange::finish(Result<void> result) {
       co_return false;  // Cut off: the client sees that it is not whole.
     static constexpr std::string_view kLastChunk = "0\r\n\r\n";
     if (!chunked() || !has_body(200)) co_return head_.keep_alive;
-    const Result<void> sent = co_await connection_.socket().write(kLastChunk);
+    const Result<void> sent = co_await connection_.send(kLastChunk);
     co_return sent&& head_.keep_alive;
   }
   if (!result) {
@@ -185,11 +210,9 @@ os::Co<bool> Exchange::send_reply() {
   reply_.headers.insert(reply_.headers.begin(), headers_.begin(), headers_.end());
   const std::string text = format_head(reply_, reply_.body.size(), connection_header());
   const std::string_view body = has_body(reply_.status) ? reply_.body : std::string_view{};
-  os::Socket& socket = connection_.socket();
+  answer_.set(std::max(answer_.bytes(), body.size() > kProgressBytes ? body.size() : 0));
   const Duration patience = connection_.limits().reply_stall_timeout;
-  const auto timer =
-      connection_.loop().at(connection_.loop().now() + patience, [&socket] { socket.close(); });
-  const Result<void> sent = co_await socket.write(text, body);
+  const Result<void> sent = co_await connection_.send(text, body, patience);
   co_return sent&& head_.keep_alive;
 }
 

@@ -17,6 +17,10 @@ std::string format_head(const Response& response, size_t body_bytes, std::string
 class Exchange final : public Body, public Responder, public Hijacked {
  public:
   Exchange(Connection& connection, const Head& head, os::StopToken stop);
+  ~Exchange() override;
+
+  // The connection ends with this answer.
+  void close_after() { head_.keep_alive = false; }
 
   // Sends what the handler has left to be sent; true when the connection may go on.
   os::Co<bool> finish(Result<void> result);
@@ -30,6 +34,7 @@ class Exchange final : public Body, public Responder, public Hijacked {
   os::Co<Result<void>> start(Response head) override;
   os::Co<Result<void>> write(std::string bytes) override;
   os::Co<Result<Hijacked*>> hijack(std::string content_type) override;
+  os::Co<Result<void>> reserve(size_t bytes) override;
   bool started() const override { return form_ != Form::None && form_ != Form::Reply; }
   // Hijacked
   os::Co<Result<std::string>> read(os::StopToken stop) override;
@@ -39,8 +44,8 @@ class Exchange final : public Body, public Responder, public Hijacked {
  private:
   enum class Form { None, Reply, Stream, Hijacked };
 
-  // One piece of the body; waits at most `stall` for the next byte (0: without limit).
-  os::Co<Result<std::string>> next_within(Duration stall);
+  // One piece of the body; waits for it until `end`, or as long as an upload may stall.
+  os::Co<Result<std::string>> next_until(std::optional<Time> end);
   os::Co<Result<void>> say_continue();
   os::Co<bool> send_reply();
   bool chunked() const { return !head_.http_1_0; }
@@ -50,6 +55,8 @@ class Exchange final : public Body, public Responder, public Hijacked {
   Connection& connection_;
   Head head_;  // without its headers
   os::StopToken stop_;
+  Room::Share held_;    // of the head and the body
+  Room::Share answer_;  // of a long answer
   Form form_ = Form::None;
   Fields headers_;
   Response reply_;

@@ -118,6 +118,10 @@ class Responder {
   // the older "200 OK" followed by raw bytes. Valid until the handler returns.
   virtual os::Co<Result<Hijacked*>> hijack(std::string content_type) = 0;
 
+  // Before a long answer is put together: waits until there is memory for about that much, which
+  // all long answers share. Unavailable when there is none in time.
+  virtual os::Co<Result<void>> reserve(size_t bytes) = 0;
+
   // True once start() or hijack() has sent the head.
   virtual bool started() const = 0;
 };

@@ -4,9 +4,15 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 
+#include <algorithm>
+
 namespace shoal::api {
 namespace http = boost::beast::http;
 using boost::system::error_code;
+
+// Of memory besides the text: a request with its coroutines, one field of it.
+constexpr size_t kHeadBytes = 1024;
+constexpr size_t kFieldBytes = 2 * sizeof(std::string);
 
 struct Parser::Impl {
   http::request_parser<http::buffer_body> parser;
@@ -27,17 +33,25 @@ Head head_of(http::request_parser<http::buffer_body>& parser) {
   Head head;
   head.method = std::string(message.method_string());
   head.target = std::string(message.target());
+  head.bytes = kHeadBytes + 2 * head.target.size();
   head.http_1_0 = message.version() == 10;
   head.keep_alive = parser.keep_alive();
   for (const auto& field : message) {
     head.headers.emplace_back(lower(std::string_view(field.name_string())),
                               std::string(field.value()));
+    head.bytes += kFieldBytes + field.name_string().size() + field.value().size();
   }
   head.expects_continue = lower(std::string_view(message[http::field::expect])) == "100-continue";
   head.wants_upgrade = http::token_list(message[http::field::connection]).exists("upgrade") &&
                        lower(std::string_view(message[http::field::upgrade])) == "tcp";
   if (parser.content_length()) head.content_length = *parser.content_length();
   return head;
+}
+
+// Lines of the head at the start of `bytes`.
+size_t count_lines(std::string_view bytes) {
+  bytes = bytes.substr(0, bytes.find("\r\n\r\n"));
+  return size_t(std::count(bytes.begin(), bytes.end(), '\n'));
 }
 
 std::unexpected<Error> bad_request(const error_code& error) {
@@ -58,6 +72,9 @@ Parser::~Parser() = default;
 Result<std::optional<Head>> Parser::put_head(std::string_view bytes, size_t& consumed) {
   consumed = 0;
   if (bytes.empty()) return std::optional<Head>{};
+  if (count_lines(bytes) > kHeaderFieldsMax) {
+    return too_large("the request header has more than {} fields", kHeaderFieldsMax);
+  }
   error_code error;
   consumed = impl_->parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (error == http::error::need_more) error = {};

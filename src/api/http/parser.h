@@ -18,6 +18,8 @@ namespace shoal::api {
 
 // A longer header is refused with 431. X-Registry-Auth and X-Registry-Config make long ones.
 inline constexpr size_t kHeaderBytesMax = size_t{64} << 10;
+// Each field costs more memory than its bytes. More are refused with 431.
+inline constexpr size_t kHeaderFieldsMax = 256;
 
 struct Head {
   std::string method;
@@ -28,6 +30,7 @@ struct Head {
   bool expects_continue = false;
   bool wants_upgrade = false;              // Connection: Upgrade with Upgrade: tcp
   std::optional<uint64_t> content_length;  // unset: chunked, or no body
+  size_t bytes = 0;                        // of memory, about
 };
 
 class Parser {

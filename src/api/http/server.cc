@@ -15,6 +15,8 @@ namespace {
 
 // After a failed accept (no descriptors left) the next try waits this long.
 constexpr Duration kAcceptPause = 100ms;
+constexpr Duration kWarnInterval = 60s;
+constexpr int kSendBufferBytes = 32 << 10;
 
 Result<sockaddr_un> unix_address(const std::string& path) {
   sockaddr_un address{};
@@ -43,7 +45,7 @@ Result<void> clear_stale_socket(const std::string& path, const sockaddr_un& addr
 }  // namespace
 
 Server::Server(os::Loop& loop, Log& log, Dispatch dispatch, HttpLimits limits)
-    : loop_(loop), log_(log), dispatch_(std::move(dispatch)), limits_(limits) {}
+    : loop_(loop), log_(log), serving_{loop, log, limits, std::move(dispatch)} {}
 
 Server::~Server() {
   CHECK(running_ == 0 && connections_.empty(), "the server was not closed");
@@ -86,14 +88,19 @@ void Server::add_listener(os::Fd fd) {
 os::Co<> Server::accept_from(int listener) {
   const os::StopToken stop = closing_.token();
   while (!stop.stopped()) {
-    if (connections_.size() >= limits_.connections_max) {
-      co_await ended_.wait(stop);
+    if (connections_.size() >= serving_.limits.connections_max) {
+      if (!co_await loop_.readable(listener, stop)) continue;  // Only for somebody who is there.
+      warn("the API has as many connections as it may have",
+           fmt::format("{} connections", connections_.size()));
+      const bool has_place = connections_.size() < serving_.limits.connections_max;
+      if (!has_place && !serving_.room.hang_up_one()) co_await wait_for_end(stop);
       continue;
     }
     Result<os::Fd> fd = os::accept_from(listener);
     if (!fd) {
-      log_.warn("accept failed", {{"reason", fd.error().message}});
-      co_await loop_.sleep(kAcceptPause, stop);
+      warn("a connection to the API cannot be accepted", fd.error().message);
+      // Its descriptor is perhaps what is missing.
+      if (!serving_.room.hang_up_one()) co_await loop_.sleep(kAcceptPause, stop);
     } else if (*fd) {
       adopt(std::move(*fd));
     } else {
@@ -104,8 +111,26 @@ os::Co<> Server::accept_from(int listener) {
   ended_.notify();
 }
 
+// Until a connection ends, or one may have stalled long enough.
+os::Co<> Server::wait_for_end(os::StopToken stop) {
+  const os::StopSource over;
+  const auto guard = stop.on_stop([over] { over.stop(); });
+  const auto timer = loop_.at(loop_.now() + kAcceptPause, [over] { over.stop(); });
+  co_await ended_.wait(over.token());
+}
+
+// Not for each of the thousands that may come at once.
+void Server::warn(std::string_view what, const std::string& reason) {
+  const auto last = warned_.find(what);
+  if (last != warned_.end() && loop_.now() - last->second < kWarnInterval) return;
+  warned_[what] = loop_.now();
+  log_.warn(what, {{"reason", reason}});
+}
+
 void Server::adopt(os::Fd fd) {
-  auto connection = std::make_shared<Connection>(loop_, log_, limits_, dispatch_, std::move(fd));
+  // Not more than this of an answer lies in the kernel for a client that does not read.
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+  auto connection = std::make_shared<Connection>(serving_, std::move(fd));
   connections_.insert(connection);
   os::spawn(serve(std::move(connection)));
 }

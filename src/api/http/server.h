@@ -1,8 +1,11 @@
 // Server: listens on unix and tcp sockets and gives every connection its Connection.
 //
+// However many connect, those who come are let in: see Room.
+//
 // On the control thread. Destroy it only after close() has returned and before the Loop.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -38,13 +41,14 @@ class Server {
 
  private:
   os::Co<> accept_from(int listener);
+  os::Co<> wait_for_end(os::StopToken stop);
+  void warn(std::string_view what, const std::string& reason);
   os::Co<> serve(std::shared_ptr<Connection> connection);
   void add_listener(os::Fd fd);
 
   os::Loop& loop_;
   Log& log_;
-  const Dispatch dispatch_;
-  const HttpLimits limits_;
+  Serving serving_;
   os::StopSource closing_;
   os::Signal ended_;  // a connection or an accept loop ended
   int running_ = 0;   // accept loops
@@ -52,6 +56,7 @@ class Server {
   std::vector<std::string> socket_files_;
   std::set<std::shared_ptr<Connection>> connections_;
   uint16_t tcp_port_ = 0;
+  std::map<std::string_view, Time> warned_;  // of each sentence, when it was last said
 };
 
 }  // namespace shoal::api

@@ -20,6 +20,7 @@
 namespace shoal::api {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -143,6 +144,15 @@ os::Co<Result<void>> shout(Request&, Responder& responder) {
   co_return Result<void>{};
 }
 
+// A long answer of the size that the query says.
+os::Co<Result<void>> answer_long(Request& request, Responder& responder) {
+  const Result<int64_t> size = request.query_int("size", 0);
+  if (!size) co_return std::unexpected(size.error());
+  if (const auto room = co_await responder.reserve(size_t(*size)); !room) co_return room;
+  responder.json(200, std::string(size_t(*size), 'x'));
+  co_return Result<void>{};
+}
+
 class ServerTest : public testing::Test {
  protected:
   ServerTest() {
@@ -156,6 +166,7 @@ class ServerTest : public testing::Test {
     router_.post("/count", count_bytes);
     router_.get("/fail", fail);
     router_.get("/stream", stream_three);
+    router_.get("/long", answer_long);
     router_.post("/shout", shout);
     router_.get("/endless", [this](Request& q, Responder& p) { return endless(q, p); });
     router_.get("/images/{name...}/json", [](Request& q, Responder& p) { return show(q, p); });
@@ -197,6 +208,12 @@ class ServerTest : public testing::Test {
     Client client(path_);
     client.send(request);
     return client.read_answer();
+  }
+
+  size_t connection_count() {
+    std::promise<size_t> count;
+    loop_.post([&] { count.set_value(server_->connection_count()); });
+    return count.get_future().get();
   }
 
   os::Co<> shut_down() {
@@ -346,7 +363,7 @@ TEST_F(ServerTest, StreamedBodiesHaveNoLimit) {
   client.send("POST /count HTTP/1.1\r\nContent-Length: 50000000\r\n\r\n");
   const std::string piece(1'000'000, 'x');
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(client.send(piece));
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("\r\n\r\n50000000"));
+  EXPECT_THAT(client.read_answer(), EndsWith("\r\n\r\n50000000"));
 }
 
 TEST_F(ServerTest, ExpectContinueIsAnsweredBeforeTheBody) {
@@ -355,7 +372,7 @@ TEST_F(ServerTest, ExpectContinueIsAnsweredBeforeTheBody) {
   client.send("POST /echo HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   client.send("hello");
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("\r\n\r\nhello"));
+  EXPECT_THAT(client.read_answer(), EndsWith("\r\n\r\nhello"));
 }
 
 TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
@@ -365,9 +382,9 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
       "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\none"
       "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"
       "GET /_ping HTTP/1.1\r\n\r\n");
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("one"));
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("two"));
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("OK"));
+  EXPECT_THAT(client.read_answer(), EndsWith("one"));
+  EXPECT_THAT(client.read_answer(), EndsWith("two"));
+  EXPECT_THAT(client.read_answer(), EndsWith("OK"));
 }
 
 TEST_F(ServerTest, AnUnreadBodyDoesNotBecomeTheNextRequest) {
@@ -376,8 +393,8 @@ TEST_F(ServerTest, AnUnreadBodyDoesNotBecomeTheNextRequest) {
   client.send(
       "GET /_ping HTTP/1.1\r\nContent-Length: 29\r\n\r\nGET /fail HTTP/1.1\r\nX: y\r\n\r\n."
       "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\ntwo");
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("OK"));
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("two"));
+  EXPECT_THAT(client.read_answer(), EndsWith("OK"));
+  EXPECT_THAT(client.read_answer(), EndsWith("two"));
 }
 
 TEST_F(ServerTest, StreamsAreChunkedAndTheConnectionGoesOn) {
@@ -387,7 +404,7 @@ TEST_F(ServerTest, StreamsAreChunkedAndTheConnectionGoesOn) {
   EXPECT_THAT(client.read_until("\r\n\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n"));
   EXPECT_EQ(client.read_until("0\r\n\r\n"),
             "4\r\none\n\r\n4\r\ntwo\n\r\n6\r\nthree\n\r\n0\r\n\r\n");
-  EXPECT_THAT(client.read_answer(), testing::EndsWith("OK"));
+  EXPECT_THAT(client.read_answer(), EndsWith("OK"));
 }
 
 TEST_F(ServerTest, OldClientsGetStreamsUnchunkedUntilTheEnd) {
@@ -448,19 +465,135 @@ TEST_F(ServerTest, HijackWithoutUpgradeIsTheOldRawStream) {
   EXPECT_EQ(client.read_until("X"), "X");
 }
 
-TEST_F(ServerTest, MoreClientsThanTheLimitWaitTheirTurn) {
+constexpr const char* kPing = "GET /_ping HTTP/1.1\r\n\r\n";
+
+TEST_F(ServerTest, WhoeverComesTakesThePlaceOfTheOneThatIsIdleLongest) {
   limits_.connections_max = 2;
   serve();
   Client first(path_);
+  first.send(kPing);
+  EXPECT_THAT(first.read_answer(), EndsWith("OK"));
   Client second(path_);
+  second.send(kPing);
+  EXPECT_THAT(second.read_answer(), EndsWith("OK"));
   Client third(path_);
-  for (Client* client : {&first, &second, &third}) {
-    client->send("GET /_ping HTTP/1.1\r\n\r\n");
+  third.send(kPing);
+  EXPECT_THAT(third.read_answer(), EndsWith("OK"));
+  EXPECT_EQ(first.read_all(), "");
+  second.send(kPing);
+  EXPECT_THAT(second.read_answer(), EndsWith("OK"));
+}
+
+TEST_F(ServerTest, WhoeverComesTakesThePlaceOfThoseWhoStallButNotOfThoseWhoAreServed) {
+  limits_.connections_max = 3;
+  limits_.header_timeout = 1h;
+  serve();
+  Client served(path_);
+  served.send("GET /endless HTTP/1.1\r\n\r\n");
+  served.read_until("first");
+  Client header(path_);
+  header.send("GET /_ping HTTP/1.1\r\nX-Slow: ");
+  Client body(path_);
+  body.send("POST /echo HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
+  for (int i = 0; i < 4; ++i) EXPECT_THAT(ask(kPing), EndsWith("OK"));
+  EXPECT_EQ(header.read_all(), "");
+  Client other(path_);
+  other.send("GET /_ping HTTP/1.1\r\nX-Slow: ");
+  Client another(path_);
+  another.send("GET /_ping HTTP/1.1\r\nX-Slow: ");
+  EXPECT_EQ(body.read_all(), "");
+  EXPECT_THAT(ask(kPing), EndsWith("OK"));
+  served.close();
+  EXPECT_TRUE(stopped_.get_future().get()) << "only now";
+}
+
+TEST_F(ServerTest, MoreRequestsAtOnceThanTheLimitAreAnswered503) {
+  limits_.requests_max = 1;
+  serve();
+  Client served(path_);
+  served.send("GET /endless HTTP/1.1\r\n\r\n");
+  served.read_until("first");
+  Client refused(path_);
+  refused.send(kPing);
+  const std::string answer = refused.read_all();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(answer, HasSubstr("1 requests are being served already"));
+  served.close();
+  EXPECT_TRUE(stopped_.get_future().get());
+  EXPECT_THAT(ask(kPing), EndsWith("OK"));
+}
+
+TEST_F(ServerTest, AHeaderOfTooManyFieldsIsRefused) {
+  serve();
+  std::string request = "GET /_ping HTTP/1.1\r\n";
+  for (size_t i = 0; i <= kHeaderFieldsMax; ++i) request += "a: b\r\n";
+  EXPECT_THAT(ask(request + "\r\n"), StartsWith("HTTP/1.1 431 "));
+}
+
+TEST_F(ServerTest, ABodyThatTricklesEndsAfterATime) {
+  limits_.body_timeout = limits_.linger_time = 100ms;
+  serve();
+  Client client(path_);
+  client.send("POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n");
+  while (client.send("x")) {
   }
-  EXPECT_THAT(first.read_answer(), testing::EndsWith("OK"));
-  EXPECT_THAT(second.read_answer(), testing::EndsWith("OK"));
-  first.close();
-  EXPECT_THAT(third.read_answer(), testing::EndsWith("OK"));
+}
+
+TEST_F(ServerTest, RequestsThatAreStillComingShareTheirMemory) {
+  limits_.room.input_bytes_max = 64 << 10;
+  limits_.room.stalled_min = 1h;
+  serve();
+  Client holder(path_);
+  std::string part = "POST /echo HTTP/1.1\r\nContent-Length: 4000000\r\n\r\n";
+  holder.send(part.append(65 << 10, 'x'));
+  const std::string long_body(20 << 10, 'y');
+  const std::string request =
+      fmt::format("POST /echo HTTP/1.1\r\nContent-Length: {}\r\n\r\n", long_body.size()) +
+      long_body;
+  std::string answer;
+  // Until the holder's bytes have arrived there is room.
+  for (int i = 0; i < 1000 && !answer.starts_with("HTTP/1.1 503 "); ++i) answer = ask(request);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(answer, HasSubstr("too many long requests"));
+  EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nContent-Length: 5\r\n\r\nshort"), EndsWith("short"));
+  holder.close();
+  for (int i = 0; i < 1000 && !answer.starts_with("HTTP/1.1 200 "); ++i) answer = ask(request);
+  EXPECT_TRUE(answer.ends_with(long_body));
+}
+
+TEST_F(ServerTest, ALongAnswerThatNobodyReadsGivesWayToTheNext) {
+  limits_.room.answers_bytes_max = 1 << 20;
+  limits_.room.stalled_min = 50ms;
+  serve();
+  Client silent(path_);
+  silent.send("GET /long?size=1000000 HTTP/1.1\r\n\r\n");
+  silent.read_until("\r\n\r\n");
+  EXPECT_THAT(ask("GET /long?size=1000000 HTTP/1.1\r\n\r\n"), EndsWith(std::string(1000, 'x')));
+  EXPECT_LT(silent.read_all().size(), size_t{1000000});
+}
+
+TEST_F(ServerTest, LongAnswersWaitForMemoryOnlySoLong) {
+  limits_.room.answers_bytes_max = 1 << 20;
+  limits_.room.stalled_min = 1h;
+  limits_.room.answer_wait_max = 50ms;
+  serve();
+  Client silent(path_);
+  silent.send("GET /long?size=1000000 HTTP/1.1\r\n\r\n");
+  silent.read_until("\r\n\r\n");
+  const std::string answer = ask("GET /long?size=1000000 HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(answer, HasSubstr("too many long answers"));
+  EXPECT_THAT(ask("GET /long?size=1000 HTTP/1.1\r\n\r\n"), EndsWith("x")) << "a short one fits";
+}
+
+TEST_F(ServerTest, AClientThatReadsNothingIsHungUp) {
+  limits_.reply_stall_timeout = 100ms;
+  serve();
+  Client silent(path_);
+  silent.send("GET /long?size=1000000 HTTP/1.1\r\n\r\n");
+  silent.read_until("\r\n\r\n");
+  while (connection_count() > 0) std::this_thread::yield();
+  EXPECT_LT(silent.read_all().size(), size_t{1000000});
 }
 
 TEST_F(ServerTest, IdleConnectionsAreClosed) {

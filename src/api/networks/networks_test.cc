@@ -23,6 +23,7 @@ class Answer final : public Responder {
   os::Co<Result<Hijacked*>> hijack(std::string) override {
     co_return unimplemented("no connection");
   }
+  os::Co<Result<void>> reserve(size_t) override { co_return Result<void>{}; }
   bool started() const override { return false; }
   const Response& response() const { return response_; }
 
