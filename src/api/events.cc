@@ -47,7 +47,8 @@ std::string event_json(const Event& event) {
   json.key("Actor").begin_object().field("ID", event.id).field("Attributes", event.attributes);
   json.end_object();
   json.field("scope", event.swarm_scope ? "swarm" : "local");
-  json.field("time", event.time.unix_ns / 1'000'000'000).field("timeNano", event.time.unix_ns);
+  const int64_t shown = codec::JsonWriter::shown(event.time).unix_ns;
+  json.field("time", shown / 1'000'000'000).field("timeNano", shown);
   json.end_object();
   return json.take() + "\n";
 }
@@ -85,8 +86,11 @@ void EventsApi::add_routes(Router& router) {
 
 os::Co<Result<void>> EventsApi::stream(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const FilterValues filters, parse_filters(request.query_value("filters")));
-  CO_ASSIGN_OR_RETURN(const auto since, parse_moment(request.query_value("since")));
-  CO_ASSIGN_OR_RETURN(const auto until, parse_moment(request.query_value("until")));
+  CO_ASSIGN_OR_RETURN(auto since, parse_moment(request.query_value("since")));
+  CO_ASSIGN_OR_RETURN(auto until, parse_moment(request.query_value("until")));
+  // The client's moments are on the wall clock, the events' on ours.
+  if (since) since = *since - loop_.wall_lead();
+  if (until) until = *until - loop_.wall_lead();
   const auto listener = bus_.listen(since);
 
   // Ends with the client or at `until`, whichever comes first.

@@ -70,7 +70,7 @@ void SystemApi::write_machine(JsonWriter& json) const {
   json.field("SwapLimit", facts_.swap_limit);
   json.field("Debug", facts_.debug);
   json.field("NEventsListener", events_.listener_count());
-  json.field("SystemTime", to_rfc3339_nano(context_.loop.now()));
+  json.field("SystemTime", to_rfc3339_nano(context_.loop.wall_now()));
   json.field("LoggingDriver", "json-file").field("CgroupDriver", "cgroupfs");
   json.field("CgroupVersion", std::to_string(facts_.cgroup_version));
   json.field("KernelVersion", facts_.kernel_version);

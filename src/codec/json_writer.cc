@@ -5,6 +5,9 @@
 namespace shoal::codec {
 namespace {
 
+// The one thing that all writers share: encoding runs on the pool, far from who knows the clock.
+int64_t shown_lead = 0;
+
 // The length of the valid UTF-8 sequence at the start of `text`; 0 when it is not valid.
 size_t utf8_length(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? uint8_t(text[i]) : uint8_t{0}; };
@@ -125,8 +128,16 @@ JsonWriter& JsonWriter::value(float number) {
   return *this;
 }
 
+void JsonWriter::show_times_with(Duration wall_lead) {
+  __atomic_store_n(&shown_lead, wall_lead.count(), __ATOMIC_RELAXED);
+}
+
+Time JsonWriter::shown(Time time) {
+  return time.is_set() ? time + Duration(__atomic_load_n(&shown_lead, __ATOMIC_RELAXED)) : time;
+}
+
 JsonWriter& JsonWriter::value(Time time) {
-  return value(to_rfc3339(time));
+  return value(to_rfc3339(shown(time)));
 }
 
 JsonWriter& JsonWriter::value(const std::vector<std::string>& list) {

@@ -23,6 +23,12 @@ namespace shoal::codec {
 
 class JsonWriter {
  public:
+  // Since the wall clock was stepped, the daemon's times differ from it by that much (os/loop.h).
+  // They are shown on the wall clock as it is now, so that they and a client's own clock agree. For
+  // all writers of the process; zero until it is set. Any thread.
+  static void show_times_with(Duration wall_lead);
+  static Time shown(Time time);
+
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }
@@ -45,7 +51,8 @@ class JsonWriter {
   JsonWriter& value(double number);
   JsonWriter& value(float number);
   JsonWriter& value(Duration duration) { return integer(duration.count()); }  // nanoseconds
-  JsonWriter& value(Time time);                                               // RFC 3339
+  // RFC 3339, on the wall clock: see show_times_with().
+  JsonWriter& value(Time time);
   JsonWriter& null() { return raw("null"); }
   // Text that is JSON already.
   JsonWriter& raw(std::string_view json);

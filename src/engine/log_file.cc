@@ -19,7 +19,9 @@
 namespace shoal::engine {
 namespace {
 
-constexpr size_t kBlock = 64 * 1024;
+constexpr size_t kBlock = 64 * 1024;  // when looking for the end
+// When reading on: the lines of a block wait in memory until the client takes them.
+constexpr size_t kReadBlock = 16 * 1024;
 constexpr int kPredecessorsMax = 1000;
 
 std::string predecessor(const std::string& path, int number) {
@@ -122,7 +124,10 @@ class FileLogReader final : public LogReader {
     subscription_ =
         watch->subscribe(std::filesystem::path(path_).parent_path(), [this] { wake(); });
     ended_guard_ = ended_.on_stop([this] { wake(); });
-    if (query_.until) until_timer_ = loop_.at(*query_.until, [this] { wake(); });
+    if (query_.until) {
+      const Time until = loop_.now() + (*query_.until - loop_.wall_now());
+      until_timer_ = loop_.at(until, [this] { wake(); });
+    }
   }
 
   os::Co<Result<std::optional<LogLine>>> next(os::StopToken stop) override;
@@ -190,7 +195,7 @@ std::string FileLogReader::read_block() {
   for (;;) {
     if (!parts_.empty()) {
       LogPart& part = parts_.front();
-      std::string block(kBlock, '\0');
+      std::string block(kReadBlock, '\0');
       const ssize_t count = ::pread(part.fd.get(), block.data(), block.size(), off_t(part.offset));
       if (count > 0) {
         part.offset += uint64_t(count);
@@ -215,7 +220,7 @@ std::string FileLogReader::read_block() {
 os::Co<Result<void>> FileLogReader::advance(os::StopToken stop) {
   // Looked at before reading: what was written before the end is then read before it shows.
   const bool last_look =
-      !query_.follow || ended_.stopped() || (query_.until && loop_.now() > *query_.until);
+      !query_.follow || ended_.stopped() || (query_.until && loop_.wall_now() > *query_.until);
   const uint64_t changes = changes_;
   const std::string block = co_await loop_.offload([this] { return read_block(); });
   if (!block.empty()) {

@@ -17,7 +17,7 @@
 
 namespace shoal::engine {
 
-// What `docker logs` asks for.
+// What `docker logs` asks for. Times are conmon's and the client's: the wall clock's.
 struct LogQuery {
   std::optional<Time> since;     // lines at or after
   std::optional<Time> until;     // lines at or before

@@ -232,7 +232,7 @@ void write_summary(JsonWriter& json, const Container& container,
   json.field("Image", container.image());
   json.field("ImageID", container.image_id);
   json.field("Command", command_text(container));
-  json.field("Created", container.created_at.unix_ns / Duration(1s).count());
+  json.field("Created", JsonWriter::shown(container.created_at).unix_ns / Duration(1s).count());
   write_summary_ports(json, container);
   write_size(json, size);
   json.field("Labels", container.labels());

@@ -128,7 +128,7 @@ std::string image_json(const Image& image, ApiVersion version) {
   json.field("Name", "overlay2").end_object();
   write_rootfs(json, image);
   json.key("Metadata").begin_object();
-  json.field("LastTagTime", to_rfc3339(image.last_tagged)).end_object();
+  json.field("LastTagTime", image.last_tagged).end_object();
   json.end_object();
   return json.take();
 }

@@ -134,7 +134,7 @@ os::Co<Result<void>> NetworksApi::remove(Request& request, Responder&) {
 void NetworksApi::encode(JsonWriter& json, const Predefined& network, bool with_containers) const {
   const bool is_bridge = network.name == kBridge;
   json.begin_object().field("Name", network.name).field("Id", network.id);
-  json.field("Created", to_rfc3339(created_)).field("Scope", "local");
+  json.field("Created", created_).field("Scope", "local");
   json.field("Driver", network.driver).field("EnableIPv4", true).field("EnableIPv6", false);
   json.key("IPAM").begin_object().field("Driver", "default").key("Options").null();
   json.key("Config");
