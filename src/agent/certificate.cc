@@ -61,7 +61,7 @@ os::Co<Result<rpc::CredentialsPem>> request_certificate(os::Loop& loop, rpc::Cha
   CO_ASSIGN_OR_RETURN(const std::string status,
                       co_await channel.call(kStatus, std::move(again), options));
   CO_ASSIGN_OR_RETURN(auto issued, wire::decode_issued_certificate(status));
-  const Time now = loop.now();
+  const Time now = loop.wall_now();
   const Result<void> checked =
       co_await loop.offload([&] { return check(issued, request.csr, node, roots, now); });
   if (!checked) co_return std::unexpected(checked.error());
@@ -90,14 +90,15 @@ os::Co<> CertificateRenewal::stop() {
 os::Co<> CertificateRenewal::run(rpc::CredentialsPem present) {
   Duration pause{0};
   while (!stopping_.token().stopped()) {
-    Time when = loop_.now() + pause;
+    const Time now = loop_.wall_now();
+    Time when = now + pause;
     if (pause == Duration{0}) {
       const auto info = crypto::read_certificate(present.certificates);
       CHECK(info, "a node shows a certificate that it cannot read");
-      when = ca::renewal_time(info->not_before, info->not_after, loop_.now(), rng_);
+      when = ca::renewal_time(info->not_before, info->not_after, now, rng_);
     }
     const os::StopToken stopping = stopping_.token();
-    if (!co_await loop_.sleep(when - loop_.now(), stopping)) break;
+    if (!co_await loop_.sleep(when - now, stopping)) break;
     const Result<void> renewed = co_await renew(present);
     if (renewed) {
       pause = Duration{0};

@@ -27,9 +27,20 @@ struct Parts {
   Service service;
 };
 
+// Set by an earlier run of the daemon, whose clock may have been ahead of the wall clock now.
+Time newest_time(const containers::Containers& containers) {
+  Time newest;
+  for (const auto& container : containers.list()) {
+    const auto& state = container->state;
+    newest = std::max({newest, container->created_at, state.started_at, state.finished_at});
+  }
+  return newest;
+}
+
 os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code) {
   Result<void> started = co_await machine.containers->open();
   if (started) {
+    machine.loop.not_before(newest_time(*machine.containers));
     parts.swarm.resume();
     started = parts.service.listen();
   }

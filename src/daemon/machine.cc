@@ -8,12 +8,18 @@ namespace shoal::daemon {
 Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
   RETURN_IF_ERROR(os::make_folders(flags.data_root, 0711));
   RETURN_IF_ERROR(os::make_folders(flags.exec_root, 0711));
+  std::vector<FolderLock> locks;
+  for (const std::string& folder : {flags.data_root, flags.exec_root}) {
+    ASSIGN_OR_RETURN(FolderLock lock, FolderLock::take(folder));
+    locks.push_back(std::move(lock));
+  }
   const std::string engine_root = flags.exec_root + "/engine";
   RETURN_IF_ERROR(
       with_context(engine::enter_private_mounts(engine_root), "entering a mount namespace"));
   ASSIGN_OR_RETURN(engine::HostFacts facts, engine::read_host_facts());
 
   auto machine = std::make_unique<Machine>(crypto::random_seed());
+  machine->locks = std::move(locks);
   machine->facts = facts;
   ASSIGN_OR_RETURN(machine->images, images::ImageStore::open(
                                         machine->loop, log,

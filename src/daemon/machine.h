@@ -3,11 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/log.h"
 #include "base/rng.h"
 #include "containers/containers.h"
 #include "daemon/flags.h"
+#include "daemon/folder_lock.h"
 #include "engine/engine.h"
 #include "images/image_store.h"
 #include "netdriver/node_network.h"
@@ -20,6 +22,7 @@ inline constexpr int kPoolThreads = 8;
 
 // Destroyed from the last member to the first, when the loop runs no more.
 struct Machine {
+  std::vector<FolderLock> locks;
   engine::HostFacts facts;
   os::Loop loop{kPoolThreads};
   Rng rng;

@@ -14,6 +14,7 @@
 #include "api/swarm.h"
 #include "api/system.h"
 #include "api/tasks.h"
+#include "codec/json_writer.h"
 #include "crypto/random.h"
 #include "os/file.h"
 
@@ -101,6 +102,7 @@ struct Service::Handlers {
             [&machine](const std::string& image) { return users_of(machine, image); }, bus),
         networks(*machine.network, engine_id(flags.data_root, log), machine.loop.now()),
         server(machine.loop, log, [this](api::Request& request, api::Responder& responder) {
+          codec::JsonWriter::show_times_with(context.loop.wall_lead());
           return router.handle(request, responder);
         }) {
     node.on_change([this, &machine](const store::Batch& batch) {

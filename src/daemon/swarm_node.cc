@@ -71,13 +71,32 @@ void SwarmNode::resume() {
     os::spawn(remove_half_swarm());
   }
   if (resumed) return;
-  error_ = resumed.error().message;
-  machine_.log.error("the swarm's state cannot be used", {{"reason", error_}});
+  const std::string& reason = resumed.error().message;
+  // What is only in the way now needs no restoring.
+  error_ = resumed.error().code == ErrorCode::Unavailable
+               ? fmt::format("This node cannot take its place in the swarm: {}. Restart the daemon "
+                             "when that is mended, or leave (docker swarm leave --force).",
+                             reason)
+               : fmt::format("The swarm's state on this node cannot be used: {}. Restore a backup "
+                             "of it (shoald --restore FILE), or give it up (docker swarm leave "
+                             "--force).",
+                             reason);
+  machine_.log.error("the swarm's state cannot be used", {{"reason", reason}});
 }
 
 Result<void> SwarmNode::resume_member(const NodeRecord& record) {
+  const std::string database = folder_.database_path();
+  std::error_code error;
+  // Opening would make a new one.
+  if (!std::filesystem::exists(database, error)) return not_found("{} is missing", database);
   auto manager = make_manager();
   RETURN_IF_ERROR(manager->open());
+  const store::Tables& tables = manager->store()->read();
+  if (tables.clusters().all().empty()) return internal_error("{} holds no swarm", database);
+  if (!tables.nodes().get(record.id)) {
+    return internal_error("node {} of {}/node.json is not in {}", record.id, folder_.path(),
+                          database);
+  }
   move_root_key_into_store(folder_.path() + "/certificates/swarm-root-ca.key", *manager->store(),
                            machine_.loop.now(), machine_.log);
   ASSIGN_OR_RETURN(rpc::CredentialsPem credentials, own_credentials(record, *manager));
@@ -86,14 +105,14 @@ Result<void> SwarmNode::resume_member(const NodeRecord& record) {
 
 Result<rpc::CredentialsPem> SwarmNode::own_credentials(const NodeRecord& record,
                                                        manager::Manager& manager) {
-  const Time now = machine_.loop.now();
+  const Time now = machine_.loop.wall_now();
   auto present = folder_.read_credentials();
   const Result<void> usable =
       present ? check_own_certificate(*present, record.id, now) : std::unexpected(present.error());
   if (usable) return present;
   machine_.log.warn("the node's certificate is made anew", {{"reason", usable.error().message}});
   const auto cluster = manager.store()->read().clusters().by_name(manager::kClusterName);
-  if (!cluster) return internal_error("the swarm's state has no cluster");
+  if (!cluster) return internal_error("{} holds no swarm", folder_.database_path());
   ASSIGN_OR_RETURN(auto fresh, make_own_certificate(*cluster, record.id, now));
   RETURN_IF_ERROR(folder_.write_credentials(fresh));
   return fresh;
@@ -186,8 +205,9 @@ os::Co<Result<rpc::CredentialsPem>> SwarmNode::found_swarm(api::InitRequest requ
   swarm.node_id = node;
   swarm.description = co_await machine_.executor.describe();
   const Time now = machine_.loop.now();
+  const Time wall = machine_.loop.wall_now();  // Others check certificates with their clocks.
   auto founding = co_await machine_.loop.offload([&]() -> Result<Founding> {
-    ASSIGN_OR_RETURN(Founding made, found(swarm, now));
+    ASSIGN_OR_RETURN(Founding made, found(swarm, wall));
     RETURN_IF_ERROR(folder_.write_credentials(made.credentials));
     return made;
   });
