@@ -19,6 +19,8 @@ namespace shoal::api {
 
 // Kept for `--since`, as Docker does.
 inline constexpr size_t kEventsKept = 256;
+// Fewer when they are long: of all that are kept, and of those that wait for one listener.
+inline constexpr size_t kEventBytesMax = size_t{4} << 20;
 // A listener that is further behind than this is cut off rather than served with a gap.
 inline constexpr size_t kListenerQueueMax = 4096;
 
@@ -29,6 +31,8 @@ struct Event {
   model::Labels attributes;  // "name", "image", labels …
   bool swarm_scope = false;  // false: it concerns this node only
   Time time;
+
+  size_t bytes() const;  // of memory, about
 };
 
 class EventBus {
@@ -47,6 +51,7 @@ class EventBus {
     explicit Listener(EventBus& bus) : bus_(bus) {}
     EventBus& bus_;
     std::deque<std::shared_ptr<const Event>> queue_;
+    size_t queued_bytes_ = 0;
     os::Signal posted_;
     bool too_slow_ = false;
   };
@@ -58,6 +63,7 @@ class EventBus {
 
  private:
   std::deque<std::shared_ptr<const Event>> kept_;
+  size_t kept_bytes_ = 0;
   std::set<Listener*> listeners_;  // Each gets everything: their order does not matter.
 };
 

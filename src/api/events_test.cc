@@ -53,5 +53,57 @@ TEST(Events, AnActionWithDetailsIsFoundByItsVerb) {
   EXPECT_TRUE(event_passes(event, {{"event", {"exec_create"}}}));
 }
 
+struct EventBusTest : testing::Test {
+  static os::Co<> take(EventBus::Listener& listener, std::shared_ptr<const Event>& event,
+                       bool& answered) {
+    const os::StopToken never;
+    event = co_await listener.next(never);
+    answered = true;
+  }
+  static Event long_event() {
+    return {.type = "container",
+            .action = "start",
+            .attributes = {{"fill", std::string(kEventBytesMax / 8, 'x')}},
+            .time = Time{1}};
+  }
+  EventBus bus;
+};
+
+TEST_F(EventBusTest, AListenerThatFallsBehindIsCutOffAndHoldsNothing) {
+  const auto listener = bus.listen();
+  for (size_t i = 0; i < kListenerQueueMax; ++i) bus.post(started());
+  EXPECT_EQ(listener->queued_count(), kListenerQueueMax);
+  EXPECT_FALSE(listener->too_slow());
+  bus.post(started());
+  EXPECT_TRUE(listener->too_slow());
+  EXPECT_EQ(listener->queued_count(), 0u);
+  std::shared_ptr<const Event> event;
+  bool answered = false;
+  os::spawn(take(*listener, event, answered));
+  EXPECT_TRUE(answered);
+  EXPECT_FALSE(event);
+}
+
+TEST_F(EventBusTest, LongEventsAreKeptAndQueuedUpToTheirBytes) {
+  const auto listener = bus.listen();
+  for (int i = 0; i < 100; ++i) bus.post(long_event());
+  EXPECT_TRUE(listener->too_slow());
+  const auto late = bus.listen(Time{0});
+  EXPECT_GT(late->queued_count(), 0u);
+  EXPECT_LE(late->queued_count(), 8u);
+}
+
+TEST_F(EventBusTest, OneThatReadsGetsAnyNumberOfThem) {
+  const auto listener = bus.listen();
+  for (int i = 0; i < 100; ++i) {
+    bus.post(long_event());
+    std::shared_ptr<const Event> event;
+    bool answered = false;
+    os::spawn(take(*listener, event, answered));
+    EXPECT_TRUE(event);
+  }
+  EXPECT_FALSE(listener->too_slow());
+}
+
 }  // namespace
 }  // namespace shoal::api

@@ -15,6 +15,8 @@ namespace shoal::api {
 
 // Objects gathered or visited between two turns of the loop.
 inline constexpr size_t kGatherTurn = 2000;
+// Of memory, for an object in a list and its text: a guess.
+inline constexpr size_t kListedBytes = 1536;
 // A list up to this length is encoded at once: handing it over would cost more.
 inline constexpr size_t kEncodeInlineMax = 8;
 
@@ -23,6 +25,12 @@ inline os::Co<> yield_turn(os::Loop& loop) {
   os::OneShot<bool> turn;
   loop.post([turn] { turn.set(true); });
   co_await turn;
+}
+
+// Before objects are gathered for a list of about this length: waits for memory for it.
+inline os::Co<Result<void>> reserve_list(Responder& responder, size_t count) {
+  if (count <= kEncodeInlineMax) co_return Result<void>{};
+  co_return co_await responder.reserve(count * kListedBytes);
 }
 
 // Runs `encode` (which returns the JSON text) here or on the pool. It must own what it reads.

@@ -114,8 +114,12 @@ os::Co<Result<void>> NodesApi::list(Request& request, Responder& responder) {
   if (!store) co_return std::unexpected(store.error());
   const Result<FilterValues> filters = node_filters(request);
   if (!filters) co_return std::unexpected(filters.error());
+  const size_t expected = (*store)->read().nodes().all().size();
+  CO_RETURN_IF_ERROR(co_await reserve_list(responder, expected));
+  const Result<store::Store*> now = managed_store(context_.swarm);
+  if (!now) co_return std::unexpected(now.error());
   std::vector<Ref<Node>> nodes;
-  for (const auto& [id, node] : (*store)->read().nodes().all()) nodes.push_back(node);
+  for (const auto& [id, node] : (*now)->read().nodes().all()) nodes.push_back(node);
   const size_t count = nodes.size();
   auto encode = [nodes = std::move(nodes), filters = *filters, leader = context_.swarm.leader()] {
     return encode_list(nodes, filters, leader);

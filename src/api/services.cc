@@ -131,10 +131,15 @@ os::Co<Result<void>> ServicesApi::list(Request& request, Responder& responder) {
   if (!store) co_return std::unexpected(store.error());
   const Result<FilterValues> filters = service_filters(request);
   if (!filters) co_return std::unexpected(filters.error());
+  const size_t expected = filters->empty() ? (*store)->read().services().all().size() : 0;
+  CO_RETURN_IF_ERROR(co_await reserve_list(responder, expected));
+  const Result<store::Store*> now = managed_store(context_.swarm);
+  if (!now) co_return std::unexpected(now.error());
   std::vector<Ref<Service>> services;
-  for (const auto& [id, service] : (*store)->read().services().all()) {
+  for (const auto& [id, service] : (*now)->read().services().all()) {
     if (fits(*filters, *service)) services.push_back(service);
   }
+  if (!filters->empty()) CO_RETURN_IF_ERROR(co_await reserve_list(responder, services.size()));
   std::optional<Counts> counts;
   const bool known_to_client = request.version >= ApiVersion{1, 41};
   if (request.query_flag("status") && known_to_client) counts = co_await count_tasks(services);

@@ -81,6 +81,17 @@ bool fits(const FilterValues& filters, const Task& task, const Services& service
          (!filters.contains("_up-to-date") || up_to_date(task, services));
 }
 
+// Those that the tasks belong to.
+Services services_of(const Tasks& tasks, const store::Store* store) {
+  Services services;
+  for (const auto& task : tasks) {
+    if (!store || services.contains(task->service_id)) continue;
+    const auto service = store->read().services().get(task->service_id);
+    if (service) services.emplace(task->service_id, service);
+  }
+  return services;
+}
+
 std::string encode_list(const Tasks& tasks, const FilterValues& filters, const Services& services) {
   codec::JsonWriter json;
   codec::TaskEncoder encoder;
@@ -144,12 +155,18 @@ os::Co<Result<void>> TasksApi::list(Request& request, Responder& responder) {
   };
   if (const auto known = resolve(*filters, "service", service); !known) co_return known;
   if (const auto known = resolve(*filters, "node", node); !known) co_return known;
-  Services services;
-  if (filters->contains("_up-to-date")) services = tables.services().all();
-
+  const bool narrow =
+      filters->contains("id") || filters->contains("service") || filters->contains("node");
+  const size_t expected = narrow ? 0 : tables.tasks().all().size();
+  CO_RETURN_IF_ERROR(co_await reserve_list(responder, expected));
   Result<Tasks> tasks = co_await gather(*filters);
   if (!tasks) co_return std::unexpected(tasks.error());
   const size_t count = tasks->size();
+  if (narrow) CO_RETURN_IF_ERROR(co_await reserve_list(responder, count));
+  Services services;
+  if (filters->contains("_up-to-date")) {
+    services = services_of(*tasks, context_.swarm.store());
+  }
   auto encode = [tasks = std::move(*tasks), filters = std::move(*filters),
                  services = std::move(services)] { return encode_list(tasks, filters, services); };
   co_return co_await answer_list(context_.loop, responder, count, std::move(encode));

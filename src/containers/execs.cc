@@ -21,10 +21,21 @@ engine::ExecDescription describe(const ExecProcess& exec, bool detached) {
           .about = exec_text(config)};
 }
 
+// For events, which are kept and shown: not a script of megabytes.
 std::string command_line(const ExecConfig& config) {
   std::string text;
-  for (const auto& word : config.argv) text += (text.empty() ? "" : " ") + word;
+  for (const auto& word : config.argv) {
+    if (text.size() > kExecEventMax) break;
+    text += (text.empty() ? "" : " ") + word.substr(0, kExecEventMax);
+  }
   return text;
+}
+
+size_t bytes_of(const ExecConfig& config) {
+  size_t bytes = config.working_dir.size() + config.user.size();
+  for (const auto& word : config.argv) bytes += word.size();
+  for (const auto& word : config.env) bytes += word.size();
+  return bytes;
 }
 
 }  // namespace
@@ -41,20 +52,23 @@ Result<ExecRef> Execs::create(const std::string& container, ExecConfig config) {
     return conflict("container {} is not running", entry->id);
   }
   if (config.argv.empty()) return invalid_argument("No exec command specified");
-  auto& mine = by_container_[entry->id];
-  // The oldest that has ended makes room.
-  for (auto at = mine.begin(); mine.size() >= kExecsMax && at != mine.end();) {
-    const bool is_over = execs_.at(*at)->exit_code.has_value();
-    if (is_over) execs_.erase(*at);
-    at = is_over ? mine.erase(at) : std::next(at);
+  const size_t bytes = bytes_of(config);
+  if (bytes > kExecBytesMax) {
+    return too_large("the command and environment of an exec have more than {} bytes",
+                     kExecBytesMax);
   }
-  if (mine.size() >= kExecsMax) {
-    return unavailable("container {} has {} execs already", entry->id, kExecsMax);
+  auto& mine = by_container_[entry->id];
+  make_room(mine, bytes, [](const ExecProcess& exec) { return exec.exit_code.has_value(); });
+  // Whoever creates an exec starts it at once; these were forgotten.
+  make_room(mine, bytes, [](const ExecProcess& exec) { return !exec.process && !exec.starting; });
+  if (!has_room(mine, bytes)) {
+    return unavailable("container {} has {} execs already", entry->id, mine.ids.size());
   }
   const auto exec = std::make_shared<ExecProcess>(
       ExecProcess{.id = make_id(machine_.rng), .container = entry, .config = std::move(config)});
   execs_[exec->id] = exec;
-  mine.push_back(exec->id);
+  mine.ids.push_back(exec->id);
+  mine.bytes += bytes;
   emit_(entry, "exec_create: " + command_line(exec->config), {{"execID", exec->id}});
   return exec;
 }
@@ -74,8 +88,28 @@ os::Co<> Execs::adopt(std::string container_id) {
     const auto exec = std::make_shared<ExecProcess>(ExecProcess{
         .id = id, .container = entry, .config = std::move(*config), .process = process});
     execs_[id] = exec;
-    by_container_[container_id].push_back(id);
+    Mine& mine = by_container_[container_id];
+    mine.ids.push_back(id);
+    mine.bytes += bytes_of(exec->config);
     os::spawn(watch(exec));
+  }
+}
+
+bool Execs::has_room(const Mine& mine, size_t bytes) {
+  return mine.ids.size() < kExecsMax && mine.bytes + bytes <= kExecsBytesMax;
+}
+
+// Forgets the oldest that may go, as many as it takes.
+void Execs::make_room(Mine& mine, size_t bytes, bool (*may_go)(const ExecProcess&)) {
+  for (auto at = mine.ids.begin(); at != mine.ids.end() && !has_room(mine, bytes);) {
+    const auto exec = execs_.find(*at);
+    if (!may_go(*exec->second)) {
+      ++at;
+      continue;
+    }
+    mine.bytes -= bytes_of(exec->second->config);
+    execs_.erase(exec);
+    at = mine.ids.erase(at);
   }
 }
 
@@ -135,14 +169,14 @@ std::vector<ExecRef> Execs::of(const std::string& container_id) const {
   std::vector<ExecRef> list;
   const auto at = by_container_.find(container_id);
   if (at == by_container_.end()) return list;
-  for (const auto& id : at->second) list.push_back(execs_.at(id));
+  for (const auto& id : at->second.ids) list.push_back(execs_.at(id));
   return list;
 }
 
 void Execs::forget(const std::string& container_id) {
   const auto at = by_container_.find(container_id);
   if (at == by_container_.end()) return;
-  for (const auto& id : at->second) execs_.erase(id);
+  for (const auto& id : at->second.ids) execs_.erase(id);
   by_container_.erase(at);
 }
 

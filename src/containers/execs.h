@@ -1,7 +1,8 @@
 // Execs: the additional processes that were asked for in this node's containers (`docker exec`).
 //
 // An exec is created first and started later, once. It is forgotten when its container ends, and
-// when more than kEndedExecsKept of one container have ended. Control thread only.
+// when others need its room: first those that have ended, then those that were never started, the
+// oldest first. Control thread only.
 #pragma once
 
 #include <deque>
@@ -19,8 +20,11 @@
 
 namespace shoal::containers {
 
-inline constexpr size_t kEndedExecsKept = 64;  // per container
-inline constexpr size_t kExecsMax = 1024;      // per container, in all states
+inline constexpr size_t kExecsMax = 1024;  // per container, in all states
+// Of commands and environments: of one exec, and of all of a container's.
+inline constexpr size_t kExecBytesMax = size_t{2} << 20;  // The kernel takes no more either.
+inline constexpr size_t kExecsBytesMax = size_t{8} << 20;
+inline constexpr size_t kExecEventMax = 1024;  // bytes of a command that its events show
 
 // Docker's ExecConfig.
 struct ExecConfig {
@@ -74,12 +78,19 @@ class Execs {
 
  private:
   os::Co<> watch(std::shared_ptr<ExecProcess> exec);
+  // Of one container.
+  struct Mine {
+    std::deque<std::string> ids;  // oldest first
+    size_t bytes = 0;             // of their commands and environments
+  };
+  static bool has_room(const Mine& mine, size_t bytes);
+  void make_room(Mine& mine, size_t bytes, bool (*may_go)(const ExecProcess&));
 
   Machine& machine_;
   Table& table_;
   Emit emit_;
   std::map<std::string, std::shared_ptr<ExecProcess>> execs_;
-  std::map<std::string, std::deque<std::string>> by_container_;  // oldest first
+  std::map<std::string, Mine> by_container_;
 };
 
 }  // namespace shoal::containers

@@ -108,6 +108,21 @@ TEST_F(LookIn, AnExecRunsInsideAndReportsItsCode) {
   EXPECT_EQ(containers().execs().create(id, {}).error().message, "No exec command specified");
 }
 
+TEST_F(LookIn, ExecsThatWereNeverStartedMakeRoomForNewOnes) {
+  const auto id = create(config({"sleep", "1000"}));
+  ASSERT_TRUE(run(containers().start(id)));
+  auto& execs = containers().execs();
+  const auto first = execs.create(id, {.argv = {"true"}});
+  ASSERT_TRUE(first);
+  for (size_t i = 0; i < kExecsMax; ++i) ASSERT_TRUE(execs.create(id, {.argv = {"true"}}));
+  EXPECT_EQ(execs.find((*first)->id).error().code, ErrorCode::NotFound);
+  const ExecConfig large{.argv = {"echo", std::string(kExecBytesMax - 4, 'x')}};
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(execs.create(id, large));
+  EXPECT_LE(execs.of(id).size(), kExecsBytesMax / kExecBytesMax);
+  const ExecConfig too_large{.argv = {"echo", std::string(kExecBytesMax, 'x')}};
+  EXPECT_EQ(execs.create(id, too_large).error().code, ErrorCode::TooLarge);
+}
+
 TEST_F(LookIn, AnExecOfNothingIs127) {
   const auto id = start(config({"sleep", "1000"}));
   auto exec = containers().execs().create(id, {.argv = {"/bin/nowhere"}});

@@ -76,6 +76,16 @@ TEST(LogRecords, AreReadAndNonsenseIsRefused) {
   }
 }
 
+TEST(LogRecords, WhatIsTooLongIsPassedOver) {
+  LogAssembler assembler;
+  for (int i = 0; i < 100; ++i) assembler.feed(std::string(kRecordBytesMax / 10, 'x'));
+  assembler.feed("the end of it\n" + record(1, "stdout", 'F', "next"));
+  const auto line = assembler.take();
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->bytes, "next\n");
+  EXPECT_FALSE(assembler.take());
+}
+
 TEST_F(LogFile, PiecesOfBothStreamsAreJoined) {
   append(record(1, "stdout", 'P', "ab") + record(2, "stderr", 'F', "oops") +
          record(3, "stdout", 'F', "cd") + record(4, "stdout", 'F', "") +

@@ -30,11 +30,16 @@ void LogAssembler::feed(std::string_view bytes) {
     const size_t end = bytes.find('\n');
     if (end == std::string_view::npos) {
       unread_ += bytes;
+      if (unread_.size() > kRecordBytesMax) {
+        unread_.clear();
+        passing_over_ = true;
+      }
       return;
     }
     std::string_view line = bytes.substr(0, end);
     if (!unread_.empty()) line = unread_ += line;
-    if (const auto record = parse_log_record(line)) add(*record);
+    const bool is_whole = !std::exchange(passing_over_, false);
+    if (const auto record = is_whole ? parse_log_record(line) : std::nullopt) add(*record);
     unread_.clear();
     bytes.remove_prefix(end + 1);
   }

@@ -20,6 +20,9 @@ struct LogRecord {
 // Without the newline at its end; nothing when it is not of that form.
 std::optional<LogRecord> parse_log_record(std::string_view physical_line);
 
+// conmon writes records of about 8 KiB; what is longer than this is none, and passed over.
+inline constexpr size_t kRecordBytesMax = 64 * 1024;
+
 // Joins the pieces of lines. Pieces of both streams may be mixed; each line comes out when it is
 // complete, or in parts of kLogLineMax.
 class LogAssembler {
@@ -36,6 +39,7 @@ class LogAssembler {
   void emit(LogLine& pending, bool newline);
 
   std::string unread_;                 // the physical line that is not whole yet
+  bool passing_over_ = false;          // the rest of one that is too long
   std::optional<LogLine> pending_[2];  // by stream
   std::deque<LogLine> ready_;
 };

@@ -2,6 +2,7 @@
 #include "api/containers/container_api.h"
 #include "api/containers/container_filter.h"
 #include "api/containers/container_json.h"
+#include "api/listing.h"
 
 namespace shoal::api {
 
@@ -26,6 +27,7 @@ os::Co<Result<void>> ContainerApi::list(Request& request, Responder& responder) 
   const bool all = request.query_flag("all") || limit > 0 || filter.wants_stopped();
   const bool with_size = request.query_flag("size");
 
+  CO_RETURN_IF_ERROR(co_await reserve_list(responder, containers_.list().size()));
   codec::JsonWriter json;
   json.begin_array();
   int64_t count = 0;

@@ -129,10 +129,11 @@ void ImagesApi::post(std::string action, const std::string& id, const std::strin
 
 os::Co<Result<void>> ImagesApi::list(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(ImageFilter filter,
-                      image_filter(request, loop_.now(),
+                      image_filter(request, loop_.wall_now(),
                                    {"dangling", "label", "before", "since", "reference", "until"}));
   CO_ASSIGN_OR_RETURN(auto found, store_.list(filter));
   const size_t count = found.size();
+  CO_RETURN_IF_ERROR(co_await reserve_list(responder, count));
   auto encode = [found = std::move(found), version = request.version] {
     return image_list_json(found, version);
   };
