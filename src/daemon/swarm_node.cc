@@ -74,13 +74,15 @@ void SwarmNode::resume() {
   const std::string& reason = resumed.error().message;
   // What is only in the way now needs no restoring.
   error_ = resumed.error().code == ErrorCode::Unavailable
-               ? fmt::format("This node cannot take its place in the swarm: {}. Restart the daemon "
-                             "when that is mended, or leave (docker swarm leave --force).",
-                             reason)
-               : fmt::format("The swarm's state on this node cannot be used: {}. Restore a backup "
-                             "of it (shoald --restore FILE), or give it up (docker swarm leave "
-                             "--force).",
-                             reason);
+               ? fmt::format(
+                     "This node cannot take its place in the swarm: {}. Restart the daemon "
+                     "when that is mended, or leave (docker swarm leave --force).",
+                     reason)
+               : fmt::format(
+                     "The swarm's state on this node cannot be used: {}. Restore a backup "
+                     "of it (shoald --restore FILE), or give it up (docker swarm leave "
+                     "--force).",
+                     reason);
   machine_.log.error("the swarm's state cannot be used", {{"reason", reason}});
 }
 

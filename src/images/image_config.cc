@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_shape.h"
 #include "model/image_ref.h"
 #include "os/sha256.h"
 
@@ -156,6 +157,7 @@ Json write_history(const HistoryEntry& entry) {
 }  // namespace
 
 Result<Image> parse_image_config(std::string_view text) {
+  RETURN_IF_ERROR(check_json_shape(text));
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return invalid_argument("invalid image: its configuration is no JSON");
   Image image;

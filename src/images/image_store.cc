@@ -16,7 +16,9 @@ namespace shoal::images {
 namespace {
 
 // How much of a body is gathered before it is written.
-constexpr size_t kSpoolChunkBytes = size_t{1} << 20;
+constexpr size_t kSpoolChunkBytes = size_t{256} << 10;
+// Each holds a chunk while it comes in.
+constexpr int kUploadsMax = 32;
 
 // Debian's skopeo refuses to work without a policy, and not every machine has one. What it says
 // where the operator says nothing is what Docker does.
@@ -122,6 +124,11 @@ void ImageStore::Impl::drop_image(const ImagePtr& image, std::vector<RemovedItem
 }
 
 os::Co<Result<Scratch::Path>> ImageStore::Impl::spool(ByteSource body, os::StopToken stop) {
+  if (*uploads >= kUploadsMax) {
+    co_return unavailable("{} images are being sent already: try again later", kUploadsMax);
+  }
+  ++*uploads;
+  const std::shared_ptr<void> until_end(nullptr, [count = uploads](void*) { --*count; });
   Scratch::Path path = scratch->make_path();
   const os::Fd file(::open(path->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) co_return os::system_error("create", *path, errno);

@@ -35,10 +35,11 @@ struct ImageStore::Impl {
   std::map<std::string, std::vector<LayerRef>> rootfs_layers;  // by container id
   // Declared after the refs and so gone before them: refs that go with the store delete nothing.
   std::unique_ptr<LayerStore> layers;
-  KeyedLock pulls;          // by reference
-  Turns turns;              // of those who talk to registries
-  std::string policy_file;  // empty: the system has one
-  KeyedLock rootfs_locks;   // by container id
+  KeyedLock pulls;                                          // by reference
+  Turns turns;                                              // of those who talk to registries
+  std::shared_ptr<int> uploads = std::make_shared<int>(0);  // bodies that are coming in
+  std::string policy_file;                                  // empty: the system has one
+  KeyedLock rootfs_locks;                                   // by container id
 
   // Writes of the catalog: `changes` counts what happened in memory, `saved` what is on disk.
   uint64_t changes = 0;

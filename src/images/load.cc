@@ -7,6 +7,7 @@
 #include <climits>
 #include <nlohmann/json.hpp>
 
+#include "base/json_shape.h"
 #include "images/beneath.h"
 #include "images/image_config.h"
 #include "images/impl.h"
@@ -82,6 +83,7 @@ Result<Packed> packed_image(int root, const std::string& config_path,
 
 // manifest.json: [{"Config": path, "RepoTags": [...], "Layers": [paths]}].
 Result<std::vector<Packed>> read_docker_archive(int root, const std::string& text) {
+  RETURN_IF_ERROR(check_json_shape(text));
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_array() || json.size() > kImagesInArchiveMax) {
     return invalid_argument("invalid archive: manifest.json is no list of images");

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_shape.h"
 #include "images/image_config.h"
 #include "images/platform.h"
 #include "model/image_ref.h"
@@ -62,6 +63,7 @@ Result<std::vector<Descriptor>> descriptors_of(const Json& list, size_t count_ma
 }  // namespace
 
 Result<Manifest> parse_manifest(std::string_view text) {
+  RETURN_IF_ERROR(check_json_shape(text));
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return invalid_argument("invalid manifest: it is no JSON");
   Manifest manifest;

@@ -13,6 +13,29 @@ struct Manager::Term {
   std::unique_ptr<Control> control;
 };
 
+namespace {
+
+// Set by an earlier run of the daemon, whose clock may have been ahead of the wall clock now.
+Time newest_time(const store::Tables& tables) {
+  Time newest;
+  const auto look = [&newest](const auto& table) {
+    for (const auto& [id, object] : table.all()) {
+      newest = std::max(newest, object->meta.updated_at);
+      if constexpr (requires { object->status.timestamp; }) {
+        newest = std::max(newest, object->status.timestamp);
+      }
+    }
+  };
+  look(tables.tasks());
+  look(tables.services());
+  look(tables.nodes());
+  look(tables.clusters());
+  look(tables.networks());
+  return newest;
+}
+
+}  // namespace
+
 Manager::Manager(os::Loop& loop, Rng& rng, Log& log, OpenEngine open_engine)
     : loop_(loop),
       rng_(rng),
@@ -56,6 +79,7 @@ Result<std::shared_ptr<Manager::Term>> Manager::open_term() {
 }
 
 void Manager::begin(std::shared_ptr<Term> term) {
+  loop_.not_before(newest_time(term->store->read()));
   term_ = std::move(term);
   began_ = loop_.now();
   term_->store->on_failed([this, alive = alive_](const Error& reason) {

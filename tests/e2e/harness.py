@@ -78,7 +78,10 @@ class Node:
 
     def __init__(self, name="node1", *flags):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="shoal-e2e-"))
+        self.data_root = self.folder / "data"
         self.name, self.flags = name, flags
+        self.start_with = {}  # more of the daemon's environment
+        self.wrap = lambda command: command  # around the daemon's command line
         self.cgroup = f"/{self.folder.name}"
         self.socket = self.folder / "shoal.sock"
         self.docker_path = docker_client()
@@ -87,12 +90,13 @@ class Node:
         self.pid = None
 
     def start(self):
-        command = self.namespaces.enter(
-            BIN / "shoald", "-H", f"unix://{self.socket}", "--data-root", self.folder / "data",
+        command = self.namespaces.enter(*self.wrap([
+            BIN / "shoald", "-H", f"unix://{self.socket}", "--data-root", self.data_root,
             "--exec-root", self.folder / "run", "--pidfile", self.folder / "pid",
-            "--cgroup-parent", self.cgroup, "--debug", *self.flags)
+            "--cgroup-parent", self.cgroup, "--debug", *self.flags]))
         started = subprocess.run([ROOT / "tools/start-daemon", self.folder / "log", "--", *command],
-                                 text=True, capture_output=True)
+                                 text=True, capture_output=True,
+                                 env={**os.environ, **self.start_with})
         if started.returncode != 0:
             raise RuntimeError(started.stderr)
         self.pid = int((self.folder / "pid").read_text())
@@ -197,7 +201,7 @@ class Node:
             if self.pid and os.path.exists(f"/proc/{self.pid}"):
                 self.stop()
             cleanup = self.namespaces.run(
-                BIN / "shoald", "--data-root", self.folder / "data", "--exec-root",
+                BIN / "shoald", "--data-root", self.data_root, "--exec-root",
                 self.folder / "run", "--cgroup-parent", self.cgroup, "--cleanup", check=False)
             if cleanup.returncode != 0:
                 left.append(f"cleanup failed: {cleanup.stderr}")
