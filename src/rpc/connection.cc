@@ -116,6 +116,7 @@ os::Co<> Connection::take_turn() {
 
 // Sends what there is at the end of this turn of the loop: frames of many streams share a record.
 void Connection::flush() {
+  unsent_ = true;
   if (closed_ || said_goodbye_ || std::exchange(flushing_, true)) return;
   loop_.post([self = shared_from_this()] { os::spawn(self->write_all()); });
 }
@@ -138,14 +139,15 @@ os::Co<> Connection::write_all() {
   if (!closed_) socket_->close_write();
 }
 
-// False when there was nothing to send.
+// False when there is nothing more to send.
 os::Co<bool> Connection::write_batch() {
   static thread_local std::string plain;
   plain.clear();
+  unsent_ = false;
   http2_.send(plain, kWriteBatchBytes);
   if (plain.empty()) {
-    co_await handle_events();
-    co_return false;
+    co_await handle_events();  // Which may have given us more.
+    co_return unsent_;
   }
   const Result<void> encrypted = tls_->encrypt(plain);
   const std::string cipher = std::exchange(tls_->output(), {});

@@ -116,7 +116,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   size_t queued_bytes_ = 0;
   std::vector<std::shared_ptr<Stream>> waiting_for_room_;
 
-  bool flushing_ = false;
+  bool flushing_ = false;  // write_all() runs or is about to
+  bool unsent_ = false;    // something was handed to http2_ since it was last asked
   bool closed_ = false;
   bool told_going_away_ = false;
   bool said_goodbye_ = false;       // nothing can be sent any more

@@ -38,6 +38,7 @@ class HostileTest : public testing::Test {
   }
   void TearDown() override {
     good.reset();
+    (void)run_on(loop, loop.sleep(1ms));  // What belonged to it ends.
     server_loop.post([this] { os::spawn(end()); });
     thread.join();
     server.reset();
