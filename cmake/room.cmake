@@ -16,11 +16,21 @@ add_library(shoal_flags INTERFACE)
 target_compile_options(shoal_flags INTERFACE -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor
   -Woverloaded-virtual -Wno-missing-field-initializers)
 target_include_directories(shoal_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
-target_link_libraries(shoal_flags INTERFACE fmt::fmt)
+if(SHOAL_FUZZ)  # clang mangles names of libfmt.so in another way than the g++ that built it.
+  target_link_libraries(shoal_flags INTERFACE fmt::fmt-header-only)
+else()
+  target_link_libraries(shoal_flags INTERFACE fmt::fmt)
+endif()
 target_link_options(shoal_flags INTERFACE -fuse-ld=lld)
 if(SHOAL_SANITIZE)
   target_compile_options(shoal_flags INTERFACE -fsanitize=address,undefined
     -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(shoal_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+if(SHOAL_FUZZ)
+  target_compile_options(shoal_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Wno-error)
   target_link_options(shoal_flags INTERFACE -fsanitize=address,undefined)
 endif()
 

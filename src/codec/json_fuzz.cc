@@ -1,0 +1,38 @@
+// JSON of the API as a client sends it: services, nodes, the swarm. What decodes and is valid can
+// be printed, and what is printed decodes.
+#include "base/check.h"
+#include "codec/json_objects.h"
+#include "fuzz/fuzz.h"
+#include "model/testing.h"
+
+namespace shoal::fuzz {
+namespace {
+
+constexpr int kNewestApi = 50;
+
+std::string printed(const model::ServiceSpec& spec) {
+  codec::JsonWriter json;
+  codec::encode_service_spec(json, spec);
+  return json.take();
+}
+
+}  // namespace
+
+void run(std::string_view input) {
+  const auto spec = codec::decode_service_spec(input, kNewestApi);
+  if (spec) {
+    const auto again = codec::decode_service_spec(printed(*spec), kNewestApi);
+    CHECK(again, "{}", again.error().message);
+    (void)codec::with_defaults(*spec);
+  }
+  (void)codec::decode_service_spec(input, 24);
+  (void)codec::decode_node_spec(input);
+  (void)codec::decode_cluster_spec(input, {});
+}
+
+std::vector<std::string> seeds() {
+  return {printed(model::full_service_spec("web")), R"({"Name":"n","Role":"manager"})",
+          R"({"Dispatcher":{"HeartbeatPeriod":5000000000},"Raft":{"ElectionTick":10}})"};
+}
+
+}  // namespace shoal::fuzz
