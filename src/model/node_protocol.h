@@ -53,7 +53,7 @@ struct SessionMessage {
   std::vector<ManagerPeer> managers;
   std::vector<EncryptionKey> network_keys;
   std::string root_ca;             // PEM, every root to trust; empty: as before
-  bool renew_certificate = false;  // the node shall ask for a new certificate at once
+  bool renew_certificate = false;  // with `node`: it shall ask for a new certificate at once
 };
 
 enum class AssignmentAction { Update, Remove };

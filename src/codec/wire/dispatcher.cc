@@ -85,7 +85,7 @@ std::string encode(const model::SessionMessage& message) {
   for (const model::ManagerPeer& peer : message.managers) put(peer, out.add_managers());
   for (const model::EncryptionKey& key : message.network_keys) put(key, out.add_network_keys());
   out.set_root_ca(message.root_ca);
-  if (message.renew_certificate) {
+  if (message.renew_certificate && message.node) {
     out.mutable_node()->mutable_certificate()->mutable_status()->set_state(
         uint32_t(model::IssuanceState::Rotate));
   }

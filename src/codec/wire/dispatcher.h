@@ -18,11 +18,12 @@
 
 namespace shoal::wire {
 
-// The largest messages that are decoded. An assignment comes from a manager, which the node trusts;
-// 100,000 tasks take about 100 MB.
+// The largest messages that are decoded. Two bytes can become an object of 60, so what comes from
+// nodes is kept small: a report may have what gRPC takes by default elsewhere too. An assignment
+// comes from a manager, which the node trusts; 100,000 tasks take about 100 MB.
 inline constexpr size_t kSessionRequestBytesMax = 1 << 20;
 inline constexpr size_t kSessionMessageBytesMax = 16 << 20;
-inline constexpr size_t kStatusReportBytesMax = 16 << 20;
+inline constexpr size_t kStatusReportBytesMax = 4 << 20;
 inline constexpr size_t kAssignmentsBytesMax = size_t(1) << 30;
 inline constexpr size_t kAssignmentChangesMax = 1'000'000;
 inline constexpr size_t kSmallMessageBytesMax = 4096;

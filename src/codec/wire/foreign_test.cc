@@ -208,7 +208,8 @@ TEST(BadInput, OfAgents) {
           {{"", "status report: session_id: invalid id"},
            {text(1, "s1") + part(3), "updates.task_id: invalid id \"\""},
            {text(1, "s1") + part(3, text(1, "t1"), part(2, number(2, 1))), "unknown task state 1"},
-           {updates, "updates: more than 10000"}});
+           {updates, "updates: more than 10000"},
+           {std::string(kStatusReportBytesMax + 1, 'x'), "at most 4194304 are taken"}});
   refuses(decode_issue_request, {{number(4, 3), "unknown availability 3"},
                                  {std::string(70'000, 'x'), "at most 65536 are taken"}});
   refuses(decode_status_request, {{text(1, "?"), "node_id: invalid id \"?\""}});
@@ -216,7 +217,8 @@ TEST(BadInput, OfAgents) {
           {{"", "subscription_id: invalid id"},
            {text(1, "s") + part(2, number(3, 3)), "unknown log stream 3"},
            {text(1, "s") + part(2, part(1, text(3, "A"))), "messages.context.task_id: invalid id"},
-           {text(1, "s") + many(part(2), 10'001), "messages: more than 10000"}});
+           {text(1, "s") + many(part(2), 10'001), "messages: more than 10000"},
+           {std::string(kLogPublicationBytesMax + 1, 'x'), "at most 4194304 are taken"}});
 }
 
 TEST(BadInput, OfManagers) {

@@ -12,9 +12,9 @@
 
 namespace shoal::wire {
 
-// A publication holds at most 10,000 lines in as many bytes; whoever has more sends several.
+// A publication holds at most so many lines in so many bytes; whoever has more sends several.
 inline constexpr size_t kPublishedMessagesMax = 10'000;
-inline constexpr size_t kLogPublicationBytesMax = 16 << 20;
+inline constexpr size_t kLogPublicationBytesMax = 4 << 20;
 inline constexpr size_t kLogSubscriptionBytesMax = 4 << 20;
 
 std::string encode(const model::LogSubscription& subscription);
