@@ -42,6 +42,7 @@ os::Co<Result<bool>> Containers::Impl::stop(EntryRef entry, std::optional<Durati
                       parse_signal(signal.empty() ? entry->stop_signal() : signal));
   entry->giving_up.stop();
   std::shared_ptr<engine::Container> run;
+  uint64_t ended_before = 0;
   {
     // A start that is under way ends first, one way or the other.
     const auto held = co_await entry->lock.acquire();
@@ -53,14 +54,15 @@ os::Co<Result<bool>> Containers::Impl::stop(EntryRef entry, std::optional<Durati
       co_return true;
     }
     run = entry->run;
+    ended_before = entry->ended_runs;
     if (run && runs_after_reboot(*entry)) co_await runner.save(entry, true);
   }
   if (!run || !entry->state.is_running()) co_return false;
   emit(entry, "kill", {{"signal", std::to_string(number)}});
   auto status = co_await run->stop(number, grace.value_or(entry->stop_grace_period()));
   if (!status) co_return std::unexpected(status.error());
-  // The end is told before the stop is.
-  while (entry->run == run && entry->state.is_running()) co_await entry->changed.wait();
+  // The end is written down and told before the stop is.
+  while (entry->run == run && entry->ended_runs == ended_before) co_await entry->changed.wait();
   emit(entry, "stop", {});
   co_return true;
 }

@@ -26,6 +26,10 @@ TEST_F(Crash, AStopThatWasAnsweredHolds) {
   start(with_policy(model::ContainerRestart::UnlessStopped, "killed"));
   start(with_policy(model::ContainerRestart::UnlessStopped, "runs"));
   EXPECT_TRUE(run(containers().stop("stopped", 0s)));
+  const auto written = read_record(folder_of(find("stopped")->id));
+  ASSERT_TRUE(written);
+  EXPECT_EQ((*written)->state.status, Status::Exited);
+  EXPECT_EQ((*written)->state.exit_code, 137);
   EXPECT_TRUE(run(containers().kill("killed", "KILL")));  // Its end is not waited for.
   crash_and_restart();
   await_status("killed", Status::Exited);

@@ -237,18 +237,18 @@ os::Co<> Runner::finish(EntryRef entry, engine::ExitStatus status) {
   state.error = status.error;
   state.finished_at = ended_at;
   entry->last_exit = {status.code, status.oom_killed, status.error, ended_at};
+  co_await write_end(entry);
   ++entry->ended_runs;
   if (status.oom_killed) emit_(entry, "oom", {});
   emit_(entry, "die",
         {{"exitCode", std::to_string(status.code)}, {"execDuration", std::to_string(lasted / 1s)}});
   execs_.forget(entry->id);
   entry->changed.notify();
-  co_await write_end(entry);
   co_await take_down(entry);
 }
 
-// Before the engine forgets how it ended: whichever moment the daemon is killed at, one of the two
-// knows.
+// Before it is told, and before the engine forgets how it ended: whichever moment the daemon is
+// killed at, one of the two knows.
 os::Co<> Runner::write_end(EntryRef entry) {
   entry->begun_in.clear();
   if (entry->removing) co_return;  // That is written down already.
