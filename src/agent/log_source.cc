@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kServiceLabel = "com.docker.swarm.service.id";
 constexpr std::string_view kTaskLabel = "com.docker.swarm.task.id";
 constexpr std::string_view kNodeLabel = "com.docker.swarm.node.id";
-// What is read of one container before it is handed on.
+// What is read of one container before it is handed on, counted as it lies in memory: of short
+// lines their origin takes more room than their text.
 constexpr size_t kBatchBytes = size_t{32} << 10;
 
 template <class IdType>
@@ -78,7 +79,7 @@ os::Co<> carry_lines(Merge& merge, engine::LogReader& reader, Origin origin) {
     }
     auto line = co_await reading;
     if (!line || !*line) break;
-    batch_bytes += (*line)->bytes.size();
+    batch_bytes += sizeof(model::LogMessage) + (*line)->bytes.size();
     batch.push_back({.service = origin.service,
                      .node = origin.node,
                      .task = origin.task,

@@ -92,7 +92,8 @@ class StateFaults(NodeTest):
         for text in ("", '{"node_id": ', '{"node_id": "no id/"}', "\0" * 100, "[]"):
             identity.write_text(text)
             self.assert_refused("node.json is damaged")
-        identity.write_text('{"node_id": "abcdefghijklmnopqrstuvwxy", "address": "127.0.0.1"}')
+        identity.write_text('{"node_id": "abcdefghijklmnopqrstuvwxy", "address": "127.0.0.1", '
+                            '"manager_address": "127.0.0.1:2377"}')
         self.assert_refused("node abcdefghijklmnopqrstuvwxy", "is not in")
         node.start()
         self.assertEqual({t["ID"] for t in self.running("web")}, self.tasks_before)
@@ -121,7 +122,7 @@ class StateFaults(NodeTest):
         """What a second daemon says; every flag that is not named is a free one."""
         given = {"-H": f"unix://{self.node.folder}/second.sock",
                  "--data-root": self.node.folder / "second", "--exec-root":
-                 self.node.folder / "second-run", "--cgroup-parent": self.node.cgroup,
+                 self.node.folder / "second-run", "--cgroup-parent": f"{self.node.cgroup}/second",
                  "--bridge": "second0", **dict(zip(flags[::2], flags[1::2]))}
         command = (BIN / "shoald", *(f for pair in given.items() for f in pair))
         done = self.node.namespaces.run(*command, check=False)
