@@ -1,8 +1,9 @@
 // Stored objects as bytes, for every engine, and back.
 //
 // A record is a frame (disk_frame.h: format number and checksum) around a message of disk.proto.
-// Reading never crashes: what is damaged, written by a newer program or not understood is an
-// Internal error that says so; the engine adds which record it was. Pure functions, any thread.
+// Reading never crashes: what is damaged or not understood is an Internal error that says so, what
+// a newer program wrote Unimplemented; the engine adds which record it was. Pure functions, any
+// thread.
 #pragma once
 
 #include <map>

@@ -40,8 +40,8 @@ Result<std::string_view> unframe(std::string_view bytes) {
   if (bytes.size() < kHeaderBytes) return internal_error("damaged: only {} bytes", bytes.size());
   const uint8_t format = uint8_t(bytes[0]);
   if (format > kDiskFormat) {
-    return internal_error("written by a newer version (format {}; this one reads up to {})", format,
-                          kDiskFormat);
+    return unimplemented("written by a newer version (format {}; this one reads up to {})", format,
+                         kDiskFormat);
   }
   uint32_t crc = 0;
   for (int i = 0; i < 4; ++i) crc |= uint32_t(uint8_t(bytes[1 + i])) << (8 * i);

@@ -117,7 +117,7 @@ TEST(Disk, ARecordOfANewerFormatIsRefused) {
   bytes[0] = char(kDiskFormat + 1);
   const auto read = node_from_disk(bytes);
   ASSERT_FALSE(read);
-  EXPECT_EQ(read.error().code, ErrorCode::Internal);
+  EXPECT_EQ(read.error().code, ErrorCode::Unimplemented);
   EXPECT_THAT(read.error().message, HasSubstr("newer version (format 2; this one reads up to 1)"));
 }
 

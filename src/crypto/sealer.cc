@@ -107,8 +107,8 @@ std::string Sealer::seal(std::string_view name, std::string_view plain) const {
 Result<void> Sealer::check_label(std::string_view sealed) const {
   const uint8_t format = sealed.empty() ? 0 : uint8_t(sealed[0]);
   if (format > kSealedFormat) {
-    return internal_error("sealed by a newer version (format {:#x}; this one opens {:#x})", format,
-                          kSealedFormat);
+    return unimplemented("sealed by a newer version (format {:#x}; this one opens {:#x})", format,
+                         kSealedFormat);
   }
   if (format != kSealedFormat || sealed.size() < kSealedOverhead) {
     return internal_error("damaged: it is not sealed");

@@ -38,8 +38,8 @@ class Sealer {
   std::string key_text() const;
 
   std::string seal(std::string_view name, std::string_view plain) const;
-  // FailedPrecondition when another key sealed it; Internal when it is damaged, belongs to another
-  // name, is not sealed, or was sealed by a newer version.
+  // FailedPrecondition when another key sealed it, Unimplemented when a newer version did; Internal
+  // when it is damaged, belongs to another name, or is not sealed.
   Result<std::string> open(std::string_view name, std::string_view sealed) const;
 
  private:

@@ -174,6 +174,30 @@ Result<void> apply_file(const std::string& path, const std::string& text,
   return {};
 }
 
+// What shoald does in place of running; one at a time.
+void add_commands(CLI::App& app, Flags& flags) {
+  auto* cleanup = app.add_flag("--cleanup", flags.cleanup,
+                               "Remove the containers, networks and mounts that a daemon with "
+                               "these folders left behind, and end");
+  auto* backup = app.add_option("--backup", flags.backup,
+                                "Back up this node's swarm to a file, and end; the daemon may run. "
+                                "The file holds all keys");
+  auto* restore =
+      app.add_option("--restore", flags.restore, "Bring back the swarm from such a file, and end");
+  cleanup->excludes(backup)->excludes(restore);
+  backup->excludes(restore);
+}
+
+void complete(Flags& flags) {
+  if (flags.hosts.empty()) flags.hosts.emplace_back(kDefaultHost);
+  if (flags.pidfile.empty()) flags.pidfile = flags.exec_root + "/shoald.pid";
+  // The daemon moves to a mount namespace, and with it away from its working folder.
+  for (std::string* path :
+       {&flags.data_root, &flags.exec_root, &flags.pidfile, &flags.backup, &flags.restore}) {
+    if (!path->empty()) *path = std::filesystem::absolute(*path);
+  }
+}
+
 }  // namespace
 
 Result<Invocation> parse_flags(const std::vector<std::string>& arguments) {
@@ -197,9 +221,7 @@ Result<Invocation> parse_flags(const std::vector<std::string>& arguments) {
   app.add_option("--config-file", config_file,
                  fmt::format("JSON file with the same settings (default {})", kDefaultConfigFile));
   Invocation invocation;
-  app.add_flag("--cleanup", invocation.flags.cleanup,
-               "Remove the containers, networks and mounts that a daemon with these folders left "
-               "behind, and end");
+  add_commands(app, invocation.flags);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
@@ -232,15 +254,7 @@ Result<Invocation> parse_flags(const std::vector<std::string>& arguments) {
   } else if (!config_file.empty() || file.error().code != ErrorCode::NotFound) {
     return std::unexpected(file.error());
   }
-  if (invocation.flags.hosts.empty()) invocation.flags.hosts.emplace_back(kDefaultHost);
-  if (invocation.flags.pidfile.empty()) {
-    invocation.flags.pidfile = invocation.flags.exec_root + "/shoald.pid";
-  }
-  // The daemon moves to a mount namespace, and with it away from its working folder.
-  for (std::string* folder :
-       {&invocation.flags.data_root, &invocation.flags.exec_root, &invocation.flags.pidfile}) {
-    *folder = std::filesystem::absolute(*folder);
-  }
+  complete(invocation.flags);
   return invocation;
 }
 

@@ -25,6 +25,8 @@ struct Flags {
   LogLevel log_level = LogLevel::Info;
   bool experimental = false;  // accepted for dockerd's sake; changes nothing
   bool cleanup = false;       // remove what a daemon with these folders left, and end
+  std::string backup;         // the file to back up the swarm to; empty: none
+  std::string restore;        // the file to restore the swarm from; empty: none
 };
 
 // What to do: run with `flags`, or print `text` (help, version) and exit 0.

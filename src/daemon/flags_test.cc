@@ -111,5 +111,16 @@ TEST(ConfigFile, IsRefusedWithTheReason) {
             std::string::npos);
 }
 
+TEST(Flags, NameTheFileOfABackup) {
+  const auto backup = parse_flags({"--backup", "/b"});
+  const auto restore = parse_flags({"--restore", "b"});
+  ASSERT_TRUE(backup && restore);
+  EXPECT_EQ(backup->flags.backup, "/b");
+  EXPECT_EQ(restore->flags.restore, (std::filesystem::current_path() / "b").string());
+  EXPECT_EQ(restore->flags.backup, "");
+  EXPECT_NE(refusal({"--backup", "/b", "--restore", "/b"}), "");
+  EXPECT_NE(refusal({"--cleanup", "--restore", "/b"}), "");
+}
+
 }  // namespace
 }  // namespace shoal::daemon

@@ -7,6 +7,7 @@
 #include "daemon/founding.h"
 #include "daemon/own_certificate.h"
 #include "daemon/root_key_file.h"
+#include "daemon/state_commands.h"
 #include "state/sqlite/engine.h"
 
 namespace shoal::daemon {
@@ -71,19 +72,8 @@ void SwarmNode::resume() {
     os::spawn(remove_half_swarm());
   }
   if (resumed) return;
-  const std::string& reason = resumed.error().message;
-  // What is only in the way now needs no restoring.
-  error_ = resumed.error().code == ErrorCode::Unavailable
-               ? fmt::format(
-                     "This node cannot take its place in the swarm: {}. Restart the daemon "
-                     "when that is mended, or leave (docker swarm leave --force).",
-                     reason)
-               : fmt::format(
-                     "The swarm's state on this node cannot be used: {}. Restore a backup "
-                     "of it (shoald --restore FILE), or give it up (docker swarm leave "
-                     "--force).",
-                     reason);
-  machine_.log.error("the swarm's state cannot be used", {{"reason", reason}});
+  error_ = explain_state_error(resumed.error(), folder_.path());
+  machine_.log.error("the swarm's state cannot be used", {{"reason", resumed.error().message}});
 }
 
 Result<void> SwarmNode::resume_member(const NodeRecord& record) {

@@ -13,23 +13,6 @@
 namespace shoal::os {
 namespace {
 
-Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error("write", path, errno);
-    bytes.remove_prefix(size_t(count));
-  }
-  return {};
-}
-
-Result<void> sync_folder_of(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path();
-  const Fd fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return system_error("sync", folder, errno);
-  return {};
-}
-
 // Removes what is inside the open folder; `device` guards against crossing into a mount.
 Result<void> empty_folder(int folder, dev_t device, const std::string& path);
 
@@ -78,6 +61,22 @@ std::unexpected<Error> system_error(std::string_view what, std::string_view path
   return make_error(code, "{} {}: {}", what, path, ::strerror(errno_value));
 }
 
+Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_error("write", path, errno);
+    bytes.remove_prefix(size_t(count));
+  }
+  return {};
+}
+
+Result<void> sync_folder(const std::string& path) {
+  const Fd fd(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return system_error("sync", path, errno);
+  return {};
+}
+
 Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return system_error("open", path, errno);
@@ -108,7 +107,7 @@ Result<void> write_file(const std::string& path, std::string_view bytes, mode_t 
     }
   }
   if (::rename(beside.c_str(), path.c_str()) != 0) return system_error("rename", path, errno);
-  return sync_folder_of(path);
+  return sync_folder(std::filesystem::path(path).parent_path());
 }
 
 Result<void> make_folders(const std::string& path, mode_t mode) {

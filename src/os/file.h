@@ -22,6 +22,13 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max = size_t
 // Replaces the file as one step: written beside it, synced, renamed, and the folder synced.
 Result<void> write_file(const std::string& path, std::string_view bytes, mode_t mode = 0600);
 
+// All of the bytes; `path` is for the error.
+Result<void> write_all(int fd, std::string_view bytes, const std::string& path);
+
+// A file that was made or renamed is lost with the power unless its folder was synced too. "" is
+// the working folder.
+Result<void> sync_folder(const std::string& path);
+
 // Like `mkdir -p`; folders that exist keep their mode.
 Result<void> make_folders(const std::string& path, mode_t mode = 0700);
 

@@ -46,6 +46,10 @@ void Database::Close::operator()(sqlite3* connection) const {
 
 Result<Database> Database::open(const std::string& path) {
   RETURN_IF_ERROR(create_private(path));
+  return open_existing(path);
+}
+
+Result<Database> Database::open_existing(const std::string& path) {
   Database database;
   database.path_ = path;
   sqlite3* connection = nullptr;

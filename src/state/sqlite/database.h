@@ -23,6 +23,11 @@ class Database {
   // Opens or creates the file, mode 0600, in a folder that exists.
   static Result<Database> open(const std::string& path);
 
+  // Opens a file that is there, and leaves it as it is. A process whose engine has the file open
+  // must use this one: another descriptor of the file, when it is closed, takes SQLite's locks with
+  // it.
+  static Result<Database> open_existing(const std::string& path);
+
   const std::string& path() const { return path_; }
   // Runs SQL that returns nothing of interest.
   Result<void> run(const std::string& sql);

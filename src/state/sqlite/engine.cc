@@ -29,23 +29,11 @@ constexpr const char* kSettings = R"(
   PRAGMA journal_size_limit = 33554432;
 )";
 
-Result<os::Fd> open_folder(const std::string& path) {
-  os::Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return os::system_error("open", path, errno);
-  return folder;
-}
-
-// A new file is lost with the power unless its folder was synced too.
-Result<void> sync_folder(const std::string& path) {
-  ASSIGN_OR_RETURN(const os::Fd folder, open_folder(path));
-  if (::fsync(folder.get()) != 0) return os::system_error("fsync", path, errno);
-  return {};
-}
-
 // One engine a folder, until the descriptor is closed. Not SQLite's own exclusive lock: with that a
 // backup could not read while the engine works.
 Result<os::Fd> claim_folder(const std::string& path, const std::string& file) {
-  ASSIGN_OR_RETURN(os::Fd folder, open_folder(path));
+  os::Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return os::system_error("open", path, errno);
   if (::flock(folder.get(), LOCK_EX | LOCK_NB) == 0) return folder;
   if (errno == EWOULDBLOCK) return unavailable("{}: another process uses it", file);
   return os::system_error("lock", path, errno);
@@ -61,8 +49,8 @@ Result<std::unique_ptr<SqliteEngine>> SqliteEngine::open(Options options, Post p
   std::unique_ptr<SqliteEngine> engine(
       new SqliteEngine(std::move(post), std::move(claim), std::move(database)));
   RETURN_IF_ERROR(engine->prepare());
-  RETURN_IF_ERROR(sync_folder(folder.string()));
-  RETURN_IF_ERROR(sync_folder(folder.parent_path().string()));
+  RETURN_IF_ERROR(os::sync_folder(folder.string()));
+  RETURN_IF_ERROR(os::sync_folder(folder.parent_path().string()));
   return engine;
 }
 

@@ -143,8 +143,8 @@ SealerResult prepare_schema(Database& database) {
     return internal_error("{}: not a file of this program", database.path());
   }
   if (schema > kSchemaVersion) {
-    return internal_error("{}: written by a newer version (schema {}; this one knows up to {})",
-                          database.path(), schema, kSchemaVersion);
+    return unimplemented("{}: written by a newer version (schema {}; this one knows up to {})",
+                         database.path(), schema, kSchemaVersion);
   }
   if (schema == kSchemaVersion) return open_tables(database);
   if (schema == 1) return seal_tables(database);

@@ -16,9 +16,9 @@ namespace shoal::state {
 inline constexpr int kSchemaVersion = 2;
 
 // Makes the tables of an empty file and its data key, seals those of schema 1, and gives back what
-// opens the values. Internal when the file is no database of this program, damaged, or written by a
-// newer version; FailedPrecondition, with the key's file and what to do, when the key is missing or
-// another one.
+// opens the values. Internal when the file is damaged or no database of this program, Unimplemented
+// when a newer version wrote it; FailedPrecondition, with the key's file and what to do, when the
+// key is missing or another one.
 //
 // Sealing an old file leaves nothing of it in the clear inside the database and its log. It may be
 // interrupted at any moment and goes on the next time.
