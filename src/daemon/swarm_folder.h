@@ -2,7 +2,7 @@
 //
 //   node.json                      who the node is; written last and removed first: without it the
 //                                  rest is half a swarm and goes
-//   state.db                       the manager's store (state/sqlite)
+//   state.db, data.key             the manager's store, and what seals it (state/sqlite)
 //   certificates/swarm-root-ca.crt the roots that the node trusts
 //   certificates/swarm-node.pem    the node's key and its certificates, 0600; one file, so that
 //                                  they change together
