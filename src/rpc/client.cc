@@ -168,8 +168,9 @@ os::Co<Result<std::shared_ptr<Connection>>> Channel::Impl::make_connection(os::S
   if (!tls) co_return std::unexpected(tls.error());
   {
     const auto guard = late.on_stop([s = socket.get()] { s->close(); });
-    const Result<void> secured =
-        co_await shake_hands(loop, *socket, **tls, false, turnstile, options.connect_timeout);
+    std::string nothing;
+    const Result<void> secured = co_await shake_hands(loop, *socket, **tls, std::move(nothing),
+                                                      turnstile, options.connect_timeout);
     if (!secured)
       co_return with_context(Result<std::shared_ptr<Connection>>(std::unexpected(secured.error())),
                              "connecting to {}", options.address);

@@ -12,22 +12,6 @@ constexpr size_t kReadBytes = size_t{16} << 10;
 constexpr Duration kAlertTime = 1s;
 constexpr int kAlertReadsMax = 16;
 
-// Reads at least a byte, in at most what is left of `patience`.
-os::Co<Result<std::string>> read_some(os::Loop& loop, os::Socket& socket, Duration& patience) {
-  const Time began = loop.now();
-  bool late = false;
-  const auto timer = loop.at(began + patience, [&] {
-    late = true;
-    socket.close();
-  });
-  std::string bytes;
-  const Result<size_t> got = co_await socket.read(bytes, kReadBytes);
-  patience -= loop.now() - began;
-  if (late) co_return deadline_exceeded("the TLS handshake took too long");
-  if (!got || *got == 0) co_return unavailable("the peer left during the TLS handshake");
-  co_return bytes;
-}
-
 // Closing at once would take the alert away from a peer that is still sending.
 os::Co<> linger(os::Loop& loop, os::Socket& socket) {
   socket.close_write();
@@ -42,16 +26,30 @@ os::Co<> linger(os::Loop& loop, os::Socket& socket) {
 
 }  // namespace
 
-os::Co<Result<void>> shake_hands(os::Loop& loop, os::Socket& socket, Tls& tls, bool as_server,
+os::Co<Result<std::string>> read_handshake(os::Loop& loop, os::Socket& socket, Duration& patience) {
+  const Time began = loop.now();
+  bool late = false;
+  const auto timer = loop.at(began + patience, [&] {
+    late = true;
+    socket.close();
+  });
+  std::string bytes;
+  const Result<size_t> got = co_await socket.read(bytes, kReadBytes);
+  patience -= loop.now() - began;
+  if (late) co_return deadline_exceeded("the TLS handshake took too long");
+  if (!got || *got == 0) co_return unavailable("the peer left during the TLS handshake");
+  co_return bytes;
+}
+
+os::Co<Result<void>> shake_hands(os::Loop& loop, os::Socket& socket, Tls& tls, std::string input,
                                  Turnstile& turnstile, Duration patience) {
-  std::string input;
   for (int round = 0; round < kRoundsMax; ++round) {
-    if (as_server || round > 0) {
-      Result<std::string> bytes = co_await read_some(loop, socket, patience);
+    if (round > 0) {
+      Result<std::string> bytes = co_await read_handshake(loop, socket, patience);
       if (!bytes) co_return std::unexpected(bytes.error());
       input = std::move(*bytes);
-      tls.feed(input);
     }
+    tls.feed(input);
     co_await turnstile.enter();
     const Result<bool> done = co_await loop.offload([&tls] { return tls.handshake(); });
     turnstile.leave();

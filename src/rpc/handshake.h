@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <string>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -45,10 +46,15 @@ class Turnstile {
 // How many handshakes compute at a time; the pool has other work too.
 inline constexpr int kHandshakesMax = 4;
 
-// True once `tls` may encrypt and decrypt. The peer may take `patience` altogether; what waits for
-// the pool does not count. On an error the alert has been sent and the peer was given a moment to
-// read it; the caller closes. DeadlineExceeded when the peer took too long.
-os::Co<Result<void>> shake_hands(os::Loop& loop, os::Socket& socket, Tls& tls, bool as_server,
+// At least a byte of the peer's part, within what is left of `patience`. DeadlineExceeded when that
+// is over; the socket is closed then.
+os::Co<Result<std::string>> read_handshake(os::Loop& loop, os::Socket& socket, Duration& patience);
+
+// Returns once `tls` may encrypt and decrypt. The peer may take `patience` altogether; what waits
+// for the pool does not count. On an error the alert has been sent and the peer was given a moment
+// to read it; the caller closes. DeadlineExceeded when the peer took too long. `input` is what a
+// server has read already; a client has nothing.
+os::Co<Result<void>> shake_hands(os::Loop& loop, os::Socket& socket, Tls& tls, std::string input,
                                  Turnstile& turnstile, Duration patience);
 
 }  // namespace shoal::rpc

@@ -412,6 +412,16 @@ TEST_F(HostileTest, ConnectionsWithoutACertificateAreBoundedPerAddress) {
   EXPECT_THAT(logged(), ElementsAre(HasSubstr("too many from this address")));
 }
 
+TEST_F(HostileTest, WhoSaysNothingMakesRoomForWhoDoes) {
+  serve({.unidentified_max = 20, .handshake_timeout = 1h});
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 30; ++i) silent.push_back(std::make_unique<RawClient>(port));
+  RawClient node(port);
+  ASSERT_TRUE(node.start(worker2));
+  node.send_call(1, "/t.T/Echo", "");
+  EXPECT_EQ(node.answer(1)["grpc-status"], "0");
+}
+
 TEST_F(HostileTest, ANodeHasOnlySoManyConnections) {
   serve({.per_node_max = 3});
   std::vector<std::unique_ptr<RawClient>> same;

@@ -12,6 +12,8 @@ namespace {
 
 // When the process has no descriptor left there is no event to wait for.
 constexpr Duration kAcceptPause = 100ms;
+// How long a connection may say nothing when others wait for its place.
+constexpr Duration kSilenceMax = 500ms;
 // Accepted in a row before others on the loop get a turn.
 constexpr int kAcceptsPerTurn = 32;
 
@@ -55,13 +57,31 @@ bool Server::Impl::has_room() const {
   return open_count < limits.connections_max && unidentified_count < limits.unidentified_max;
 }
 
+// Waits until a connection has gone. Those that have connected and said nothing go first, so that
+// many of them do not keep others out for the whole of the time that a handshake may take.
+os::Co<> Server::Impl::make_room(os::StopToken stop) {
+  const os::StopSource look_again;
+  const auto guard = stop.on_stop([look_again] { look_again.stop(); });
+  std::unique_ptr<os::Loop::Timer> timer;
+  if (!silent.empty() && !silent.front().dropped) {
+    const Time over = silent.front().since + kSilenceMax;
+    if (over <= loop.now()) {
+      silent.front().dropped = true;
+      silent.front().socket->close();
+    } else {
+      timer = loop.at(over, [look_again] { look_again.stop(); });
+    }
+  }
+  co_await changed.wait(look_again.token());
+}
+
 os::Co<> Server::Impl::accept_from(int listener) {
   const auto self = shared_from_this();
   const os::StopToken stop = closing.token();
   int in_a_row = 0;
   while (!stop.stopped()) {
     if (!has_room()) {  // Whoever comes now waits in the listen queue.
-      co_await changed.wait(stop);
+      co_await make_room(stop);
       continue;
     }
     Result<os::Fd> fd = os::accept_from(listener);
@@ -92,13 +112,20 @@ os::Co<> Server::Impl::serve(os::Fd fd) {
   std::optional<Unidentified> unidentified(std::in_place, *this, host);
   auto socket = std::make_unique<os::Socket>(loop, std::move(fd));
   // A server that closes does not wait for strangers.
+  silent.push_back({loop.now(), socket.get()});
+  const auto in_silence = std::prev(silent.end());
   auto guard = closing.token().on_stop([s = socket.get()] { s->close(); });
+  Duration patience = limits.handshake_timeout;
+  Result<std::string> hello = co_await read_handshake(loop, *socket, patience);
+  silent.erase(in_silence);
   Result<std::unique_ptr<Tls>> tls = Tls::server(*credentials);
   Result<void> secured;
-  if (tls) {
-    secured = co_await shake_hands(loop, *socket, **tls, true, turnstile, limits.handshake_timeout);
-  } else {
+  if (!hello) {
+    secured = std::unexpected(hello.error());
+  } else if (!tls) {
     secured = std::unexpected(tls.error());
+  } else {
+    secured = co_await shake_hands(loop, *socket, **tls, std::move(*hello), turnstile, patience);
   }
   guard.reset();
   const bool late = closing.token().stopped();

@@ -2,6 +2,7 @@
 // server_calls.cc.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <set>
@@ -28,6 +29,7 @@ struct Server::Impl final : Connection::Owner, std::enable_shared_from_this<Impl
 
   // Connections: server.cc.
   os::Co<> accept_from(int listener);
+  os::Co<> make_room(os::StopToken stop);
   os::Co<> serve(os::Fd fd);
   os::Co<> serve_secured(std::unique_ptr<os::Socket> socket, std::unique_ptr<Tls> tls, Peer peer);
   os::Co<> close(Duration grace);
@@ -57,6 +59,12 @@ struct Server::Impl final : Connection::Owner, std::enable_shared_from_this<Impl
   size_t open_count = 0;  // sockets, those in their handshake included
   size_t unidentified_count = 0;
   std::map<std::string, size_t> unidentified_by_host;
+  struct Silent {
+    Time since;
+    os::Socket* socket;
+    bool dropped = false;
+  };
+  std::list<Silent> silent;  // connections that have not said a byte, the oldest first
   std::set<std::shared_ptr<Connection>> connections;
   std::map<model::NodeId, std::set<Connection*>> by_node;
   Turnstile turnstile{kHandshakesMax};
