@@ -90,13 +90,14 @@ class Node:
         self.pid = None
 
     def start(self):
-        command = self.namespaces.enter(*self.wrap([
+        # Only once it is in the namespaces: what is loaded with it may leave things there.
+        environment = ["env", *(f"{key}={value}" for key, value in self.start_with.items())]
+        command = self.namespaces.enter(*environment, *self.wrap([
             BIN / "shoald", "-H", f"unix://{self.socket}", "--data-root", self.data_root,
             "--exec-root", self.folder / "run", "--pidfile", self.folder / "pid",
             "--cgroup-parent", self.cgroup, "--debug", *self.flags]))
         started = subprocess.run([ROOT / "tools/start-daemon", self.folder / "log", "--", *command],
-                                 text=True, capture_output=True,
-                                 env={**os.environ, **self.start_with})
+                                 text=True, capture_output=True)
         if started.returncode != 0:
             raise RuntimeError(started.stderr)
         self.pid = int((self.folder / "pid").read_text())
