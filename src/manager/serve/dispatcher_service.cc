@@ -29,6 +29,30 @@ os::Co<Result<std::string>> opening(rpc::Call& call) {
   co_return std::move(**bytes);
 }
 
+bool takes_long(const model::SessionMessage&) {
+  return false;
+}
+bool takes_long(const model::AssignmentsMessage& message) {
+  return message.changes.size() > kChangesOnLoopMax;
+}
+
+// Writes what comes into the outbox until it or the call ends; says why.
+template <class Message>
+os::Co<Result<void>> write_out(os::Loop& loop, rpc::Call& call, Outbox<Message>& outbox) {
+  const os::StopToken gone = call.cancelled();
+  for (;;) {
+    auto message = co_await outbox.take(gone);
+    if (!message) co_return std::unexpected(message.error());
+    std::string bytes;
+    if (takes_long(*message)) {
+      bytes = co_await loop.offload([&message] { return wire::encode(*message); });
+    } else {
+      bytes = wire::encode(*message);
+    }
+    CO_RETURN_IF_ERROR(co_await call.write(std::move(bytes)));
+  }
+}
+
 }  // namespace
 
 DispatcherService::DispatcherService(os::Loop& loop, Manager& manager, const Peers& peers)
@@ -102,17 +126,7 @@ os::Co<Result<void>> DispatcherService::session(rpc::Call& call) {
   attach(node, opened, outbox);
   manager_.wake();
 
-  const os::StopToken gone = call.cancelled();
-  Result<void> ended;
-  while (ended) {
-    auto message = co_await outbox.take(gone);
-    if (!message) {
-      ended = std::unexpected(message.error());
-      break;
-    }
-    std::string encoded = wire::encode(*message);
-    ended = co_await call.write(std::move(encoded));
-  }
+  auto ended = co_await write_out(loop_, call, outbox);
   detach(node, outbox);
   co_return ended;
 }
@@ -132,22 +146,7 @@ os::Co<Result<void>> DispatcherService::assignments(rpc::Call& call) {
   mine.assignments = &outbox;
   manager_.wake();
 
-  const os::StopToken gone = call.cancelled();
-  Result<void> ended;
-  while (ended) {
-    auto message = co_await outbox.take(gone);
-    if (!message) {
-      ended = std::unexpected(message.error());
-      break;
-    }
-    std::string encoded;
-    if (message->changes.size() > kChangesOnLoopMax) {
-      encoded = co_await loop_.offload([&message] { return wire::encode(*message); });
-    } else {
-      encoded = wire::encode(*message);
-    }
-    ended = co_await call.write(std::move(encoded));
-  }
+  auto ended = co_await write_out(loop_, call, outbox);
   const auto at = streams_.find(node);
   if (at != streams_.end() && at->second.assignments == &outbox) {
     at->second.assignments = nullptr;
