@@ -16,7 +16,9 @@ from api import call
 from harness import Node, NodeTest, make_images, until
 
 FLOOD = pathlib.Path(__file__).with_name("flood.py")
-MEMORY = 256 << 20
+# What the daemon's bounds come to, in MiB: itself 20, requests 32, answers 48, readers of logs 20, and
+# in the kernel 4096 sockets with 32 KiB of unread answer each 128; a third more for the page cache.
+MEMORY = 384 << 20
 TCP = "127.0.0.1:2375"
 CONNECTIONS_MAX = 4096  # api/http/connection.h
 GET = "GET {} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
@@ -100,12 +102,14 @@ class Overload(NodeTest):
         self.addCleanup(flood.process.stdin.close)
         return flood
 
-    def assert_others_are_served(self, times=5):
+    def assert_others_are_served(self, times=5, run=True):
+        node = self.node
         for _ in range(times):
-            node = self.node
             node.docker("version", timeout=30)
             node.docker("ps", timeout=30)
-            self.assertEqual(node.out("run", "--rm", "busybox:demo", "echo", "runs", timeout=60), "runs")
+            if run:
+                self.assertEqual(node.out("run", "--rm", "busybox:demo", "echo", "runs", timeout=60),
+                                 "runs")
         self.assertTrue(os.path.exists(f"/proc/{node.pid}"), "it is the same daemon")
 
     def warnings(self, text):
@@ -122,13 +126,16 @@ class Overload(NodeTest):
             self.flood(TCP, 5000, GET.format("/v1.44/info")),
             self.flood(TCP, 5000, POST.format("/v1.44/services/create", "Content-Length: 100", "{")),
         ]
-        self.assert_others_are_served(1)
+        # Without docker run: while connections come by the thousand, its attached one, which waits for
+        # its client the longest, may be the one that gives way.
+        self.assert_others_are_served(1, run=False)
         for flood in floods:
             self.assertTrue(flood.wait().connected.startswith("5000 "), flood.connected)
-        self.assert_others_are_served(2)
+        self.assert_others_are_served(2, run=False)
         self.assertEqual(len(self.warnings("as many connections as it may have")), 1)
         for flood in (idle, *floods):
             print(flood.connected, flood.close())
+        self.assert_others_are_served(1)
 
     def test_no_descriptors_left(self):
         node = self.node
