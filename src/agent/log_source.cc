@@ -15,7 +15,7 @@ constexpr std::string_view kTaskLabel = "com.docker.swarm.task.id";
 constexpr std::string_view kNodeLabel = "com.docker.swarm.node.id";
 // What is read of one container before it is handed on, counted as it lies in memory: of short
 // lines their origin takes more room than their text.
-constexpr size_t kBatchBytes = size_t{32} << 10;
+constexpr size_t kBatchBytes = size_t{16} << 10;
 
 template <class IdType>
 IdType id_in(const model::Labels& labels, std::string_view label) {

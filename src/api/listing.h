@@ -20,13 +20,6 @@ inline constexpr size_t kListedBytes = 1536;
 // A list up to this length is encoded at once: handing it over would cost more.
 inline constexpr size_t kEncodeInlineMax = 8;
 
-// Lets everything else that is due on the loop run first.
-inline os::Co<> yield_turn(os::Loop& loop) {
-  os::OneShot<bool> turn;
-  loop.post([turn] { turn.set(true); });
-  co_await turn;
-}
-
 // Before objects are gathered for a list of about this length: waits for memory for it.
 inline os::Co<Result<void>> reserve_list(Responder& responder, size_t count) {
   if (count <= kEncodeInlineMax) co_return Result<void>{};

@@ -113,7 +113,7 @@ os::Co<Counts> ServicesApi::count_tasks(const std::vector<Ref<Service>>& service
   size_t visited = 0;
   for (const auto& service : services) {
     if (visited > kGatherTurn) {
-      co_await yield_turn(context_.loop);
+      co_await context_.loop.turn();
       visited = 0;
     }
     store::TaskTable::Tasks tasks;

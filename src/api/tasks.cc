@@ -139,7 +139,7 @@ os::Co<Result<Tasks>> TasksApi::gather_all() {
     for (size_t n = 0; n < kGatherTurn && at != all.end(); ++n, ++at) tasks.push_back(at->second);
     if (at == all.end()) co_return tasks;
     last = tasks.back()->id;
-    co_await yield_turn(context_.loop);
+    co_await context_.loop.turn();
   }
 }
 

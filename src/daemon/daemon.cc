@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "daemon/heap.h"
 #include "daemon/machine.h"
 #include "daemon/pidfile.h"
 #include "daemon/service.h"
@@ -102,6 +103,7 @@ void raise_descriptor_limit() {
 int run_daemon(const Flags& flags, Log& log) {
   ::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  limit_heap();
   const auto pidfile = PidFile::claim(flags.pidfile);
   if (!pidfile) return fail(log, pidfile.error());
   auto machine = assemble(flags, log);
@@ -116,8 +118,13 @@ int run_daemon(const Flags& flags, Log& log) {
       os::spawn(shut_down(**machine, parts, log));
     });
   }
-  (*machine)->loop.post([&] { os::spawn(start_up(**machine, parts, log, exit_code)); });
+  const os::StopSource over;
+  (*machine)->loop.post([&] {
+    os::spawn(start_up(**machine, parts, log, exit_code));
+    os::spawn(keep_heap((*machine)->loop, over.token()));
+  });
   (*machine)->loop.run();
+  over.stop();
   return exit_code;
 }
 

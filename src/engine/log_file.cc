@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kBlock = 64 * 1024;  // when looking for the end
 // When reading on: the lines of a block wait in memory until the client takes them.
-constexpr size_t kReadBlock = 16 * 1024;
+constexpr size_t kReadBlock = 8 * 1024;
 constexpr int kPredecessorsMax = 1000;
 
 std::string predecessor(const std::string& path, int number) {

@@ -124,6 +124,12 @@ std::unique_ptr<Loop::Timer> Loop::at(Time when, Work work) {
   return std::make_unique<AsioTimer>(impl_->context, when - now(), std::move(work));
 }
 
+Co<> Loop::turn() {
+  OneShot<bool> due;
+  post([due] { due.set(true); });
+  co_await due;
+}
+
 Co<bool> Loop::sleep(Duration duration, StopToken stop) {
   OneShot<bool> done;
   const auto timer = at(now() + duration, [done] { done.set(true); });

@@ -64,6 +64,8 @@ class Loop {
 
   // True after `duration`, false when `stop` came first.
   Co<bool> sleep(Duration duration, StopToken stop = {});
+  // Lets everything else that is due run first.
+  Co<> turn();
   // True when reading (writing) `fd` would not block, also at its end or on its error; false when
   // `stop` came first. The caller keeps the descriptor open meanwhile and waits only once at a
   // time.

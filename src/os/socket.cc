@@ -55,9 +55,7 @@ Co<bool> Socket::wait(bool for_reading) {
 Co<> Socket::take_turn() {
   if (++impl_->calls < kTurnCalls) co_return;
   impl_->calls = 0;
-  OneShot<bool> turn;
-  impl_->loop.post([turn] { turn.set(true); });
-  co_await turn;
+  co_await impl_->loop.turn();
 }
 
 Co<Result<std::optional<std::string_view>>> Socket::read_now(std::function<size_t()> bytes_max) {
@@ -126,6 +124,12 @@ Co<Result<void>> Socket::write(std::string_view first, std::string_view second) 
     second.remove_prefix(*sent - of_first);
   }
   co_return Result<void>{};
+}
+
+bool Socket::has_unread() const {
+  char first = 0;
+  return impl_->stream.is_open() &&
+         ::recv(impl_->stream.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void Socket::close_write() {

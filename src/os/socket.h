@@ -40,6 +40,8 @@ class Socket {
   // Some of them, at least a byte: how much the peer takes.
   Co<Result<size_t>> write_some(std::string_view first, std::string_view second);
 
+  // Bytes have arrived that nobody has read. Does not wait.
+  bool has_unread() const;
   void close_write();
   void close();
 

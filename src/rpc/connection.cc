@@ -90,7 +90,7 @@ os::Co<> Connection::handle_events() {
   while (auto event = http2_.next_event()) {
     handle(std::move(*event));
     if (loop_.now() - began < kTurnMax) continue;
-    co_await take_turn();
+    co_await loop_.turn();
     began = loop_.now();
   }
   if (closed_) co_return;
@@ -106,12 +106,6 @@ os::Co<> Connection::handle_events() {
 void Connection::handle(Event event) {
   if (!event.is_new) return event.stream->wake();
   if (!event.stream->over() && !closed_) owner_->on_request(*this, std::move(event.stream));
-}
-
-os::Co<> Connection::take_turn() {
-  os::OneShot<bool> turn;
-  loop_.post([turn] { turn.set(true); });
-  co_await turn;
 }
 
 // Sends what there is at the end of this turn of the loop: frames of many streams share a record.

@@ -97,7 +97,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish(Error why);
   void begin_end(Error why);
   os::Co<> discard_input();
-  os::Co<> take_turn();
   Time deadline() const;
   void watch();
   void on_deadline();

@@ -8,7 +8,7 @@
 namespace shoal::api {
 namespace {
 
-constexpr size_t kBatchBytes = size_t{16} << 10;
+constexpr size_t kBatchBytes = size_t{8} << 10;
 
 void append_escaped(std::string& out, std::string_view text) {
   for (const char c : text) {

@@ -69,6 +69,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void input_used(size_t bytes);
   bool input_ended() const { return input_ended_; }
   bool broken() const { return broken_; }
+  // More has arrived than was read so far.
+  bool has_unread() const { return socket_.has_unread(); }
   // Waits until something has arrived or the input has ended; false when `stop` came first.
   os::Co<bool> wait_input(os::StopToken stop);
   // The same with a deadline; false when it passed.

@@ -85,6 +85,9 @@ Result<std::optional<Head>> Parser::put_head(std::string_view bytes, size_t& con
 
 Result<size_t> Parser::put_body(std::string_view bytes, std::string& out, size_t out_max) {
   const size_t before = out.size();
+  // A body is never longer than its encoding. Room for all of out_max would stay with every client
+  // that sends half a body and waits: 64 KiB each.
+  out_max = std::min(out_max, bytes.size());
   out.resize(before + out_max);
   auto& body = impl_->parser.get().body();
   body.data = out.data() + before;

@@ -9,6 +9,8 @@ namespace {
 
 // How often whoever waits for memory looks for a stalled reader to hang up.
 constexpr Duration kPressInterval = 100ms;
+// How many idle ones that turn out not to be idle are passed over when one is to be hung up.
+constexpr int kPassMax = 64;
 
 }  // namespace
 
@@ -82,7 +84,19 @@ void Room::Waiting::progress(size_t bytes) {
   line_.splice(line_.end(), line_, at_);
 }
 
+// A client on a connection that it kept cannot tell a request that was never read from one that was
+// carried out: it does not ask again, and docker run waits for ever for a container that never
+// runs.
+void Room::let_those_pass_who_ask() {
+  for (int i = 0; i < kPassMax && !idle_.empty(); ++i) {
+    if (!idle_.front().connection->has_unread()) return;
+    idle_.front().since = loop_.now();
+    idle_.splice(idle_.end(), idle_, idle_.begin());
+  }
+}
+
 bool Room::hang_up_one() {
+  let_those_pass_who_ask();
   if (idle_.empty() && stalled_.empty()) return false;
   const bool idle_first =
       stalled_.empty() || (!idle_.empty() && idle_.front().since <= stalled_.front().since);

@@ -100,7 +100,8 @@ class Room {
     bool renewed_ = true;
   };
   // Hangs up the one that has waited longest, of both lines; false when there is none. Whoever is
-  // in the middle of a conversation has not waited longest.
+  // in the middle of a conversation has not waited longest, nor has one whose next request is here
+  // already and was only not read yet.
   bool hang_up_one();
   // A stalled one, if it has been for stalled_min.
   bool hang_up_stalled();
@@ -114,6 +115,7 @@ class Room {
     Share* share;
     os::OneShot<bool> granted;
   };
+  void let_those_pass_who_ask();
   bool fits(size_t bytes) const;
   os::Co<> press(os::OneShot<bool> granted, os::StopToken over);
 

@@ -15,8 +15,11 @@ namespace {
 
 // After a failed accept (no descriptors left) the next try waits this long.
 constexpr Duration kAcceptPause = 100ms;
+// Connections taken before others on the loop get a turn: about a millisecond of work. Fewer would
+// leave them in the kernel's queue, and when that is full clients are refused.
+constexpr int kAcceptsInARow = 64;
 constexpr Duration kWarnInterval = 60s;
-constexpr int kSendBufferBytes = 32 << 10;
+constexpr int kSendBufferBytes = 16 << 10;
 
 Result<sockaddr_un> unix_address(const std::string& path) {
   sockaddr_un address{};
@@ -87,14 +90,10 @@ void Server::add_listener(os::Fd fd) {
 
 os::Co<> Server::accept_from(int listener) {
   const os::StopToken stop = closing_.token();
-  while (!stop.stopped()) {
-    if (connections_.size() >= serving_.limits.connections_max) {
-      if (!co_await loop_.readable(listener, stop)) continue;  // Only for somebody who is there.
-      warn("the API has as many connections as it may have",
-           fmt::format("{} connections", connections_.size()));
-      const bool has_place = connections_.size() < serving_.limits.connections_max;
-      if (!has_place && !serving_.room.hang_up_one()) co_await wait_for_end(stop);
-      continue;
+  for (int in_a_row = 0; !stop.stopped(); ++in_a_row) {
+    if (in_a_row == kAcceptsInARow) {
+      in_a_row = 0;
+      co_await loop_.turn();
     }
     Result<os::Fd> fd = os::accept_from(listener);
     if (!fd) {
@@ -102,13 +101,25 @@ os::Co<> Server::accept_from(int listener) {
       // Its descriptor is perhaps what is missing.
       if (!serving_.room.hang_up_one()) co_await loop_.sleep(kAcceptPause, stop);
     } else if (*fd) {
-      adopt(std::move(*fd));
+      co_await make_place(stop);
+      if (!stop.stopped()) adopt(std::move(*fd));
     } else {
+      in_a_row = 0;
       co_await loop_.readable(listener, stop);
     }
   }
   --running_;
   ended_.notify();
+}
+
+// For one who is there already: as long as all places are taken by those who are served, it waits.
+os::Co<> Server::make_place(os::StopToken stop) {
+  while (connections_.size() >= serving_.limits.connections_max && !stop.stopped()) {
+    warn("the API has as many connections as it may have",
+         fmt::format("{} connections", connections_.size()));
+    serving_.room.hang_up_one();
+    if (connections_.size() >= serving_.limits.connections_max) co_await wait_for_end(stop);
+  }
 }
 
 // Until a connection ends, or one may have stalled long enough.

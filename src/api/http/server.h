@@ -41,6 +41,7 @@ class Server {
 
  private:
   os::Co<> accept_from(int listener);
+  os::Co<> make_place(os::StopToken stop);
   os::Co<> wait_for_end(os::StopToken stop);
   void warn(std::string_view what, const std::string& reason);
   os::Co<> serve(std::shared_ptr<Connection> connection);
