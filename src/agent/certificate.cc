@@ -48,11 +48,12 @@ Result<void> check(const model::IssuedCertificate& issued, const std::string& cs
 
 os::Co<Result<rpc::CredentialsPem>> request_certificate(os::Loop& loop, rpc::Channel& channel,
                                                         std::string roots,
-                                                        model::IssueRequest request) {
+                                                        model::IssueRequest request,
+                                                        os::StopToken stop) {
   auto made = co_await loop.offload([] { return make_request(); });
   if (!made) co_return std::unexpected(made.error());
   request.csr = made->csr;
-  const rpc::CallOptions options{.timeout = kCertificateTimeout, .metadata = {}};
+  const rpc::CallOptions options{.timeout = kCertificateTimeout, .metadata = {}, .stop = stop};
   std::string question = wire::encode(request);
   CO_ASSIGN_OR_RETURN(const std::string accepted,
                       co_await channel.call(kIssue, std::move(question), options));
@@ -82,8 +83,22 @@ void CertificateRenewal::start(rpc::CredentialsPem present) {
   os::spawn(run(std::move(present)));
 }
 
+void CertificateRenewal::hurry() {
+  hurried_ = true;
+  hurry_.stop();
+}
+
+// False when it is to stop.
+os::Co<bool> CertificateRenewal::rest(Duration pause) {
+  if (!hurried_) (void)co_await loop_.sleep(pause, hurry_.token());
+  hurry_ = {};
+  hurried_ = false;
+  co_return !stopping_.token().stopped();
+}
+
 os::Co<> CertificateRenewal::stop() {
   stopping_.stop();
+  hurry_.stop();
   if (started_) (void)co_await finished_;
 }
 
@@ -98,7 +113,7 @@ os::Co<> CertificateRenewal::run(rpc::CredentialsPem present) {
       when = ca::renewal_time(info->not_before, info->not_after, now, rng_);
     }
     const os::StopToken stopping = stopping_.token();
-    if (!co_await loop_.sleep(when - now, stopping)) break;
+    if (!co_await rest(when - now)) break;
     const Result<void> renewed = co_await renew(present);
     if (renewed) {
       pause = Duration{0};
@@ -113,7 +128,9 @@ os::Co<> CertificateRenewal::run(rpc::CredentialsPem present) {
 
 os::Co<Result<void>> CertificateRenewal::renew(rpc::CredentialsPem& present) {
   model::IssueRequest request;
-  auto fresh = co_await request_certificate(loop_, channel_, present.roots, std::move(request));
+  const os::StopToken stop = stopping_.token();
+  auto fresh =
+      co_await request_certificate(loop_, channel_, present.roots, std::move(request), stop);
   if (!fresh) co_return std::unexpected(fresh.error());
   present = *fresh;
   CO_RETURN_IF_ERROR(co_await install_(std::move(*fresh)));

@@ -22,10 +22,11 @@ inline constexpr Duration kRenewalPauseMax = 5min;
 // Makes a key and asks over `channel` for its certificate: with `token` as a machine that joins,
 // with none over a channel that shows the node's present certificate. The answer is checked against
 // `roots` and the key. Errors are the manager's, or PermissionDenied when what it sent is not what
-// was asked for.
+// was asked for; Cancelled after `stop`.
 os::Co<Result<rpc::CredentialsPem>> request_certificate(os::Loop& loop, rpc::Channel& channel,
                                                         std::string roots,
-                                                        model::IssueRequest request);
+                                                        model::IssueRequest request,
+                                                        os::StopToken stop = {});
 
 // Renews a node's certificate whenever that is due, until stop().
 class CertificateRenewal {
@@ -36,6 +37,8 @@ class CertificateRenewal {
 
   // `present`: what the node shows now; its certificate is readable.
   void start(rpc::CredentialsPem present);
+  // The manager wants it at once (ROTATE).
+  void hurry();
   os::Co<> stop();
 
  private:
@@ -47,7 +50,11 @@ class CertificateRenewal {
   Log& log_;
   rpc::Channel& channel_;
   Install install_;
+  os::Co<bool> rest(Duration pause);
+
   os::StopSource stopping_;
+  os::StopSource hurry_;  // ends the present sleep
+  bool hurried_ = false;
   os::OneShot<bool> finished_;
   bool started_ = false;
 };

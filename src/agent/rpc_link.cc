@@ -21,10 +21,20 @@ Error end_of(const Result<std::optional<std::string>>& read) {
   return Error{ErrorCode::Unavailable, "the manager ended the stream"};
 }
 
+rpc::ChannelOptions with_address(rpc::ChannelOptions options, const std::string& address) {
+  options.address = address;
+  return options;
+}
+
 }  // namespace
 
-RpcLink::RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager)
-    : loop_(loop), channel_(loop, log, std::move(manager)), logs_(channel_, logs) {}
+RpcLink::RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager,
+                 Remotes& remotes)
+    : loop_(loop),
+      remotes_(remotes),
+      dialled_(remotes.current()),
+      channel_(loop, log, with_address(std::move(manager), dialled_)),
+      logs_(channel_, logs) {}
 
 RpcLink::~RpcLink() {
   *alive_ = false;
@@ -48,6 +58,17 @@ os::Co<Result<model::SessionMessage>> RpcLink::first_message(rpc::ClientCall& ca
 }
 
 os::Co<Result<model::SessionId>> RpcLink::open(model::SessionRequest request, Listener& listener) {
+  if (!listener_ && dialled_ != remotes_.current()) {
+    dialled_ = remotes_.current();
+    channel_.redirect(dialled_);
+  }
+  auto opened = co_await open_here(std::move(request), listener);
+  if (!opened && !listener_) remotes_.failed();
+  co_return opened;
+}
+
+os::Co<Result<model::SessionId>> RpcLink::open_here(model::SessionRequest request,
+                                                    Listener& listener) {
   // The manager ends the stream that is there when it sees the new one.
   if (listener_ && request.previous == session_) ++messages_.turn;
   std::string encoded = wire::encode(request);

@@ -12,6 +12,7 @@
 
 #include "agent/link.h"
 #include "agent/log_publications.h"
+#include "agent/remotes.h"
 #include "os/loop.h"
 #include "rpc/client.h"
 
@@ -22,7 +23,9 @@ inline constexpr Duration kCallTimeout = 5s;
 
 class RpcLink final : public Link {
  public:
-  RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager);
+  // The address in `manager` is that of `remotes`, which outlives the link: a session that cannot
+  // be opened there is tried at the next one.
+  RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager, Remotes& remotes);
   ~RpcLink() override;
 
   os::Co<Result<model::SessionId>> open(model::SessionRequest request, Listener& listener) override;
@@ -47,6 +50,7 @@ class RpcLink final : public Link {
   os::Co<Result<std::unique_ptr<rpc::ClientCall>>> begin(std::string_view method,
                                                          std::string request);
   os::Co<Result<model::SessionMessage>> first_message(rpc::ClientCall& call);
+  os::Co<Result<model::SessionId>> open_here(model::SessionRequest request, Listener& listener);
   os::Co<> hear_session(std::unique_ptr<rpc::ClientCall> call);
   os::Co<> hear_assignments(std::unique_ptr<rpc::ClientCall> call);
   os::Co<> serve_logs(os::StopToken over);
@@ -56,6 +60,8 @@ class RpcLink final : public Link {
   void end(const Error& reason);
 
   os::Loop& loop_;
+  Remotes& remotes_;
+  std::string dialled_;  // the one of them that the channel leads to
   rpc::Channel channel_;
   LogPublications logs_;
   Listener* listener_ = nullptr;  // null while no session is open

@@ -37,7 +37,8 @@ os::Co<> Runner::keep_session() {
   while (!stopping_.token().stopped()) {
     const Result<void> ended = co_await one_session(backoff);
     if (stopping_.token().stopped()) break;
-    log_.debug("session ended", {{"reason", ended.error().message}});
+    failure_ = ended.error().message;
+    log_.debug("session ended", {{"reason", failure_}});
     // Spread out, or all nodes of a manager that restarts come back in the same instant.
     const auto jitter = Duration(int64_t(rng_.below(uint64_t(backoff.count()))));
     co_await loop_.sleep(backoff / 2 + jitter / 2, stopping_.token());
@@ -52,7 +53,14 @@ os::Co<Result<void>> Runner::one_session(Duration& backoff) {
   request.previous = last_session_;
   described_ = request.description;
   session_over_ = {};
-  CO_ASSIGN_OR_RETURN(const model::SessionId opened, co_await link_.open(request, *this));
+  const Result<model::SessionId> answer = co_await link_.open(request, *this);
+  removed_ = !answer && answer.error().code == ErrorCode::NotFound;
+  if (removed_) {
+    core_.on_removed();
+    pump_soon();
+  }
+  if (!answer) co_return std::unexpected(answer.error());
+  const model::SessionId opened = *answer;
   if (stopping_.token().stopped()) {
     link_.close(opened);
     co_return cancelled("the agent stops");
@@ -144,6 +152,8 @@ void Runner::on_session(const model::SessionMessage& message) {
   if (std::exchange(session_, message.session) != message.session) {
     os::spawn(subscribe(message.session));
   }
+  failure_.clear();
+  if (watcher_) watcher_(message);
   pump_soon();
 }
 

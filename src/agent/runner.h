@@ -6,8 +6,10 @@
 // was posted before.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "agent/core/agent.h"
 #include "agent/executor.h"
@@ -30,6 +32,14 @@ class Runner final : private Listener {
   ~Runner() override;
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
+
+  // Sees every message of a session, after the agent did; before start().
+  using Watcher = std::function<void(const model::SessionMessage&)>;
+  void watch_sessions(Watcher watcher) { watcher_ = std::move(watcher); }
+  // Why the last session ended or could not be opened; empty while there is one.
+  const std::string& failure() const { return failure_; }
+  // The manager said at last that this node is not one of its swarm; its containers were removed.
+  bool removed() const { return removed_; }
 
   // Adopts what runs and begins.
   void start();
@@ -63,6 +73,9 @@ class Runner final : private Listener {
   Log& log_;
   Agent core_;
 
+  Watcher watcher_;
+  std::string failure_;
+  bool removed_ = false;
   model::SessionId session_;          // empty while there is none
   model::SessionId last_session_;     // offered to the manager when a new one is opened
   model::NodeDescription described_;  // as sent last

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netdb.h>
+#include <sys/socket.h>
 
 #include <charconv>
 #include <map>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "network/address.h"
+#include "os/fd.h"
 
 namespace shoal::daemon {
 namespace {
@@ -150,6 +153,39 @@ std::string dial_address(const std::string& listening) {
   const auto address = network::IpAddress::parse(parts->host);
   if (!address || !address->is_any()) return listening;
   return with_port(address->is_v4() ? "127.0.0.1" : "::1", parts->port);
+}
+
+Result<std::string> remote_address(const std::string& given) {
+  ASSIGN_OR_RETURN(const HostPort parts, split(given));
+  if (parts.host.empty())
+    return invalid_argument("invalid address \"{}\": it names no host", given);
+  return with_port(parts.host, parts.port ? parts.port : kSwarmPort);
+}
+
+Result<std::string> address_towards(const std::string& remote) {
+  ASSIGN_OR_RETURN(const HostPort parts, split(remote));
+  const auto address = network::IpAddress::parse(parts.host);
+  if (!address) return unavailable("{} is no IP address", parts.host);
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_DGRAM;  // Connecting sends nothing: it only chooses a route.
+  addrinfo* list = nullptr;
+  const std::string port = std::to_string(parts.port);
+  if (::getaddrinfo(parts.host.c_str(), port.c_str(), &hints, &list) != 0) {
+    return unavailable("no way to {}", remote);
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> guard(list, ::freeaddrinfo);
+  const os::Fd fd(::socket(list->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage own{};
+  socklen_t size = sizeof own;
+  char text[INET6_ADDRSTRLEN];
+  if (!fd || ::connect(fd.get(), list->ai_addr, list->ai_addrlen) != 0 ||
+      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&own), size, text, sizeof text, nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return unavailable("no way to {}", remote);
+  }
+  return std::string(text);
 }
 
 std::string with_port(const std::string& address, uint16_t port) {

@@ -26,6 +26,14 @@ Result<SwarmAddresses> resolve_addresses(const std::string& listen, const std::s
 // Where this machine itself reaches what listens there: over loopback when that is everywhere.
 std::string dial_address(const std::string& listening);
 
+// What `docker swarm join` was given for a manager: a host or an IP address, with its port or 2377.
+// InvalidArgument when there is no host or the port is none.
+Result<std::string> remote_address(const std::string& given);
+
+// This machine's own address on the way to "host:port", without a port. Unavailable when there is
+// no way or the host is a name.
+Result<std::string> address_towards(const std::string& remote);
+
 // "10.0.0.1:2377", "[fd00::1]:2377"
 std::string with_port(const std::string& address, uint16_t port);
 

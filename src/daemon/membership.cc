@@ -8,10 +8,13 @@ namespace shoal::daemon {
 namespace {
 
 // The agent of a manager talks to it over loopback, wherever else the manager listens.
-rpc::ChannelOptions to_own_manager(const NodeRecord& record,
-                                   std::shared_ptr<rpc::Credentials> credentials) {
+std::vector<std::string> to_speak_to(const NodeRecord& record) {
+  if (record.is_manager()) return {dial_address(record.listen_address)};
+  return record.managers;
+}
+
+rpc::ChannelOptions showing(std::shared_ptr<rpc::Credentials> credentials) {
   rpc::ChannelOptions options;
-  options.address = dial_address(record.listen_address);
   options.credentials = std::move(credentials);
   return options;
 }
@@ -26,24 +29,62 @@ Membership::Membership(Machine machine, SwarmFolder folder, NodeRecord record,
       record_(std::move(record)),
       credentials_(credentials),
       manager_(std::move(manager)),
-      protocol_(machine.loop, machine.rng, machine.log, *manager_, credentials),
-      link_(machine.loop, machine.log, machine.logs, to_own_manager(record_, credentials)),
+      remotes_(to_speak_to(record_)),
+      link_(machine.loop, machine.log, machine.logs, showing(credentials), remotes_),
       renewal_(machine.loop, machine.rng, machine.log, link_.channel(),
                [this](rpc::CredentialsPem fresh) { return install(std::move(fresh)); }),
-      runner_(machine.loop, link_, machine.executor, machine.rng, machine.log) {}
+      runner_(machine.loop, link_, machine.executor, machine.rng, machine.log) {
+  CHECK(record_.is_manager() == (manager_ != nullptr));
+  if (manager_) protocol_.emplace(machine.loop, machine.rng, machine.log, *manager_, credentials);
+  runner_.watch_sessions([this](const model::SessionMessage& message) { on_session(message); });
+}
 
 Result<void> Membership::begin(rpc::CredentialsPem present) {
-  RETURN_IF_ERROR(protocol_.listen(record_.listen_address));
+  if (protocol_) RETURN_IF_ERROR(protocol_->listen(record_.listen_address));
   runner_.start();
   renewal_.start(std::move(present));
   return {};
 }
 
 os::Co<> Membership::stop() {
+  stopping_ = true;
+  met_.notify();
   co_await runner_.stop();
   co_await renewal_.stop();
   co_await link_.finished();
-  co_await protocol_.close();
+  if (protocol_) co_await protocol_->close();
+  while (keeping_) (void)co_await kept_.wait();
+}
+
+os::Co<bool> Membership::meet_manager(os::StopToken stop) {
+  bool waits = true;
+  while (waits && !met_manager_ && !stopping_) waits = co_await met_.wait(stop);
+  co_return met_manager_;
+}
+
+void Membership::on_session(const model::SessionMessage& message) {
+  met_manager_ = true;
+  met_.notify();
+  if (message.renew_certificate) renewal_.hurry();
+  if (record_.is_manager()) return;
+  std::vector<std::string> managers;
+  for (const auto& peer : message.managers) managers.push_back(peer.address);
+  if (!remotes_.replace(std::move(managers))) return;
+  record_.managers = remotes_.all();
+  keep_again_ = true;
+  if (!std::exchange(keeping_, true)) os::spawn(keep_managers());
+}
+
+os::Co<> Membership::keep_managers() {
+  while (std::exchange(keep_again_, false)) {
+    const NodeRecord now = record_;
+    const auto written = co_await machine_.loop.offload([&] { return folder_.write_record(now); });
+    if (!written) {
+      machine_.log.warn("the list of managers is not kept", {{"reason", written.error().message}});
+    }
+  }
+  keeping_ = false;
+  kept_.notify();
 }
 
 os::Co<Result<void>> Membership::install(rpc::CredentialsPem fresh) {

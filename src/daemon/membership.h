@@ -1,15 +1,21 @@
-// Membership: all that runs only while the node is in a swarm: the manager with its port for nodes,
-// and the agent with its connection to the manager, also when that is this very node.
+// Membership: all that runs only while the node is in a swarm: the agent with its connection to a
+// manager and, on a manager, the control plane with its port for nodes.
+//
+// A manager's own agent speaks to it over loopback. A worker goes on to another manager when one
+// does not answer, and keeps the list that managers send in its folder.
 //
 // Control thread. begin() once, then stop() before the end.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/certificate.h"
 #include "agent/executor.h"
 #include "agent/log_source.h"
+#include "agent/remotes.h"
 #include "agent/rpc_link.h"
 #include "agent/runner.h"
 #include "daemon/swarm_folder.h"
@@ -27,7 +33,7 @@ class Membership {
     agent::Executor& executor;
     agent::LogSource& logs;
   };
-  // `manager` is open. `credentials` are those in the folder.
+  // `manager` is open, and null on a worker. `credentials` are those in the folder.
   Membership(Machine machine, SwarmFolder folder, NodeRecord record,
              std::unique_ptr<manager::Manager> manager,
              const std::shared_ptr<rpc::Credentials>& credentials);
@@ -38,20 +44,38 @@ class Membership {
   os::Co<> stop();
 
   const NodeRecord& record() const { return record_; }
-  manager::Manager& manager() const { return *manager_; }
+  // Null on a worker.
+  manager::Manager* manager() const { return manager_.get(); }
+
+  // A manager has answered since begin().
+  bool met_manager() const { return met_manager_; }
+  // Waits for that; false when `stop` came first, or the end.
+  os::Co<bool> meet_manager(os::StopToken stop);
+  // Why there is no session with a manager now; empty while there is one.
+  const std::string& failure() const { return runner_.failure(); }
+  bool removed() const { return runner_.removed(); }
 
  private:
+  void on_session(const model::SessionMessage& message);
+  os::Co<> keep_managers();
   os::Co<Result<void>> install(rpc::CredentialsPem fresh);
 
   Machine machine_;
   const SwarmFolder folder_;
-  const NodeRecord record_;
+  NodeRecord record_;
   std::shared_ptr<rpc::Credentials> credentials_;
   std::unique_ptr<manager::Manager> manager_;
-  manager::NodeProtocol protocol_;
+  std::optional<manager::NodeProtocol> protocol_;
+  agent::Remotes remotes_;
   agent::RpcLink link_;
   agent::CertificateRenewal renewal_;
   agent::Runner runner_;
+  bool met_manager_ = false;
+  bool stopping_ = false;
+  os::Signal met_;
+  bool keeping_ = false;  // the list of managers is being written
+  bool keep_again_ = false;
+  os::Signal kept_;
 };
 
 }  // namespace shoal::daemon

@@ -15,6 +15,17 @@ std::string text_in(const json& document, const char* name) {
   return there ? document[name].get<std::string>() : std::string();
 }
 
+// Shoal 0.1 wrote the address of the one manager.
+std::vector<std::string> managers_in(const json& document) {
+  if (const auto one = text_in(document, "manager_address"); !one.empty()) return {one};
+  std::vector<std::string> managers;
+  if (!document.is_object() || !document.contains("managers")) return managers;
+  for (const auto& address : document["managers"]) {
+    if (address.is_string()) managers.push_back(address.get<std::string>());
+  }
+  return managers;
+}
+
 }  // namespace
 
 Result<std::optional<NodeRecord>> SwarmFolder::read_record() const {
@@ -24,14 +35,17 @@ Result<std::optional<NodeRecord>> SwarmFolder::read_record() const {
   const json document = json::parse(*text, nullptr, false);
   const auto id = model::NodeId::parse(text_in(document, "node_id"));
   if (!id) return internal_error("{} is damaged: it has no node_id", record_path());
-  NodeRecord record{*id, text_in(document, "address"), text_in(document, "manager_address"),
+  NodeRecord record{*id, text_in(document, "address"), managers_in(document),
                     text_in(document, "listen_address")};
-  if (record.address.empty() || record.manager_address.empty()) {
+  if (record.address.empty() || record.managers.empty()) {
     return internal_error("{} is damaged: it has no address", record_path());
   }
-  if (record.listen_address.empty()) {  // Shoal 0.1 did not listen.
-    const size_t colon = record.manager_address.rfind(':');
-    record.listen_address = "0.0.0.0" + record.manager_address.substr(colon);
+  const bool is_worker = text_in(document, "role") == "worker";
+  if (is_worker != record.listen_address.empty()) {
+    if (is_worker) return internal_error("{} is damaged: a worker that listens", record_path());
+    // Shoal 0.1 did not listen.
+    const std::string& own = record.managers.front();
+    record.listen_address = "0.0.0.0" + own.substr(std::min(own.rfind(':'), own.size()));
   }
   return record;
 }
@@ -39,7 +53,8 @@ Result<std::optional<NodeRecord>> SwarmFolder::read_record() const {
 Result<void> SwarmFolder::write_record(const NodeRecord& record) const {
   const json document{{"node_id", record.id.str()},
                       {"address", record.address},
-                      {"manager_address", record.manager_address},
+                      {"role", record.is_manager() ? "manager" : "worker"},
+                      {"managers", record.managers},
                       {"listen_address", record.listen_address}};
   return os::write_file(record_path(), document.dump(2) + "\n");
 }

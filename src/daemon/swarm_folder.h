@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/ids.h"
@@ -22,9 +23,12 @@ namespace shoal::daemon {
 
 struct NodeRecord {
   model::NodeId id;
-  std::string address;          // that other nodes reach it at, without a port
-  std::string manager_address;  // "10.0.0.1:2377": of the manager; this node's own while it is one
-  std::string listen_address;   // "0.0.0.0:2377"
+  std::string address;  // that other nodes reach it at, without a port
+  // "10.0.0.1:2377": where managers are found; of a manager only its own.
+  std::vector<std::string> managers;
+  std::string listen_address;  // "0.0.0.0:2377"; empty: the node is a worker and listens nowhere
+
+  bool is_manager() const { return !listen_address.empty(); }
 };
 
 class SwarmFolder {

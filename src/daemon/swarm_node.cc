@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "agent/task_config.h"
 #include "daemon/founding.h"
 #include "daemon/own_certificate.h"
 #include "daemon/root_key_file.h"
@@ -11,38 +10,6 @@
 #include "state/sqlite/engine.h"
 
 namespace shoal::daemon {
-namespace {
-
-constexpr std::string_view kAlreadyMember =
-    "This node is already part of a swarm. Use \"docker swarm leave\" to leave this swarm and join "
-    "another one.";
-constexpr std::string_view kNoMember = "This node is not part of a swarm";
-constexpr std::string_view kLastManager =
-    "You are attempting to leave the swarm on a node that is participating as a manager. Removing "
-    "the last manager erases all current state of the swarm. Use `--force` to ignore this message.";
-
-// The store's own promise as something to wait for.
-os::Co<Result<void>> durable(store::Store& store, store::Ticket ticket) {
-  os::OneShot<Result<void>> done;
-  store.when_durable(ticket, [done](Result<void> result) { done.set(std::move(result)); });
-  co_return co_await done;
-}
-
-manager::NewSwarm new_swarm(api::InitRequest request, const SwarmAddresses& addresses) {
-  manager::NewSwarm swarm;
-  swarm.availability = request.availability;
-  swarm.address = addresses.advertised;
-  swarm.manager_address = addresses.manager;
-  swarm.spec = std::move(request.spec);
-  if (!request.default_address_pools.empty()) {
-    swarm.default_address_pools = std::move(request.default_address_pools);
-  }
-  if (request.subnet_mask_length != 0) swarm.subnet_mask_length = request.subnet_mask_length;
-  if (request.data_path_port != 0) swarm.data_path_port = request.data_path_port;
-  return swarm;
-}
-
-}  // namespace
 
 SwarmNode::SwarmNode(Machine machine) : machine_(std::move(machine)), folder_(machine_.data_root) {}
 
@@ -77,6 +44,16 @@ void SwarmNode::resume() {
 }
 
 Result<void> SwarmNode::resume_member(const NodeRecord& record) {
+  return record.is_manager() ? resume_manager(record) : resume_worker(record);
+}
+
+Result<void> SwarmNode::resume_worker(const NodeRecord& record) {
+  ASSIGN_OR_RETURN(rpc::CredentialsPem credentials, folder_.read_credentials());
+  // An expired one is refused by the manager: the reason is shown, and leaving still possible.
+  return begin(record, nullptr, std::move(credentials));
+}
+
+Result<void> SwarmNode::resume_manager(const NodeRecord& record) {
   const std::string database = folder_.database_path();
   std::error_code error;
   // Opening would make a new one.
@@ -114,7 +91,7 @@ Result<void> SwarmNode::begin(NodeRecord record, std::unique_ptr<manager::Manage
                               rpc::CredentialsPem credentials) {
   ASSIGN_OR_RETURN(const auto shown, rpc::Credentials::make(credentials));
   auto membership =
-      std::make_unique<Membership>(Membership::Machine{machine_.loop, machine_.rng, machine_.log,
+      std::make_shared<Membership>(Membership::Machine{machine_.loop, machine_.rng, machine_.log,
                                                        machine_.executor, machine_.logs},
                                    folder_, std::move(record), std::move(manager), shown);
   RETURN_IF_ERROR(membership->begin(std::move(credentials)));
@@ -130,7 +107,16 @@ os::Co<> SwarmNode::stop() {
 
 api::LocalNodeState SwarmNode::state() const {
   if (!error_.empty()) return api::LocalNodeState::Error;
-  return membership_ ? api::LocalNodeState::Active : api::LocalNodeState::Inactive;
+  if (!membership_) return api::LocalNodeState::Inactive;
+  if (membership_->removed()) return api::LocalNodeState::Error;
+  // A worker that was told to join and has not been let in yet.
+  if (joining_ && !membership_->met_manager()) return api::LocalNodeState::Pending;
+  return api::LocalNodeState::Active;
+}
+
+std::string SwarmNode::error() const {
+  if (!error_.empty() || !membership_ || !membership_->removed()) return error_;
+  return "this node was removed from its swarm: \"docker swarm leave\" ends its membership";
 }
 
 model::NodeId SwarmNode::node_id() const {
@@ -142,124 +128,33 @@ std::string SwarmNode::node_address() const {
 }
 
 std::vector<api::RemoteManager> SwarmNode::remote_managers() const {
-  if (!membership_) return {};
-  return {{membership_->record().id, membership_->record().manager_address}};
+  std::vector<api::RemoteManager> managers;
+  if (!membership_) return managers;
+  const NodeRecord& record = membership_->record();
+  for (const auto& address : record.managers) {
+    managers.push_back({record.is_manager() ? record.id : model::NodeId(), address});
+  }
+  return managers;
+}
+
+model::NodeId SwarmNode::leader() const {
+  return manager() ? node_id() : model::NodeId();
 }
 
 store::Store* SwarmNode::store() {
-  return membership_ ? membership_->manager().store() : nullptr;
+  return manager() ? manager()->store() : nullptr;
 }
 
 std::string SwarmNode::store_error() const {
-  return membership_ ? membership_->manager().failure() : std::string();
+  return manager() ? manager()->failure() : std::string();
 }
 
 manager::LogBroker* SwarmNode::log_broker() {
-  return store() ? &membership_->manager().log_broker() : nullptr;
-}
-
-os::Co<Result<model::NodeId>> SwarmNode::init(api::InitRequest request) {
-  if (membership_ || changing_ || !error_.empty()) co_return unavailable("{}", kAlreadyMember);
-  changing_ = true;
-  auto made = co_await try_init(std::move(request));
-  if (!made) (void)co_await remove_remains();
-  changing_ = false;
-  if (made) machine_.log.info("a swarm begins", {{"node", *made}});
-  co_return made;
-}
-
-os::Co<Result<model::NodeId>> SwarmNode::try_init(api::InitRequest request) {
-  CO_ASSIGN_OR_RETURN(
-      const SwarmAddresses addresses,
-      resolve_addresses(request.listen_address, request.advertise_address, machine_.bridge));
-  auto manager = make_manager();
-  CO_RETURN_IF_ERROR(manager->open());
-  const NodeRecord record{model::NodeId::random(machine_.rng), addresses.advertised,
-                          addresses.manager, addresses.listening};
-  CO_ASSIGN_OR_RETURN(rpc::CredentialsPem credentials,
-                      co_await found_swarm(std::move(request), addresses, record.id, *manager));
-  CO_RETURN_IF_ERROR(begin(record, std::move(manager), std::move(credentials)));
-  // From here on it is acknowledged whatever happens to this daemon.
-  const auto written = folder_.write_record(record);
-  if (!written) {
-    co_await stop();
-    co_return std::unexpected(written.error());
-  }
-  co_return record.id;
-}
-
-os::Co<Result<rpc::CredentialsPem>> SwarmNode::found_swarm(api::InitRequest request,
-                                                           const SwarmAddresses& addresses,
-                                                           const model::NodeId& node,
-                                                           manager::Manager& manager) {
-  manager::NewSwarm swarm = new_swarm(std::move(request), addresses);
-  swarm.cluster_id = model::ClusterId::random(machine_.rng);
-  swarm.node_id = node;
-  swarm.description = co_await machine_.executor.describe();
-  const Time now = machine_.loop.now();
-  const Time wall = machine_.loop.wall_now();  // Others check certificates with their clocks.
-  auto founding = co_await machine_.loop.offload([&]() -> Result<Founding> {
-    ASSIGN_OR_RETURN(Founding made, found(swarm, wall));
-    RETURN_IF_ERROR(folder_.write_credentials(made.credentials));
-    return made;
-  });
-  if (!founding) co_return std::unexpected(founding.error());
-  store::Store* store = manager.store();
-  if (!store) co_return unavailable("the store has failed");
-  CO_ASSIGN_OR_RETURN(const store::Ticket ticket, store->update(now, [&](store::WriteTx& tx) {
-    return manager::create_swarm(tx, founding->swarm);
-  }));
-  CO_RETURN_IF_ERROR(co_await durable(*store, ticket));
-  co_return std::move(founding->credentials);
-}
-
-os::Co<Result<void>> SwarmNode::join(api::JoinRequest) {
-  if (membership_) co_return unavailable("{}", kAlreadyMember);
-  co_return unimplemented("joining a swarm is not supported by this version of Shoal yet");
-}
-
-os::Co<Result<void>> SwarmNode::leave(bool force) {
-  if (changing_ || (!membership_ && error_.empty())) co_return unavailable("{}", kNoMember);
-  if (!force) co_return unavailable("{}", kLastManager);
-  changing_ = true;
-  co_await stop();
-  // From here on the node is no member: a daemon that follows finishes what this one does not.
-  auto removed = co_await machine_.loop.offload([this] { return folder_.remove_record(); });
-  if (removed) removed = co_await remove_remains();
-  changing_ = false;
-  error_.clear();
-  machine_.log.info("the node has left the swarm");
-  co_return removed;
-}
-
-// An init that was not acknowledged, or a leave that was cut off.
-os::Co<> SwarmNode::remove_half_swarm() {
-  changing_ = true;
-  const auto removed = co_await remove_remains();
-  changing_ = false;
-  if (!removed) machine_.log.warn("removing half a swarm", {{"reason", removed.error().message}});
-}
-
-os::Co<Result<void>> SwarmNode::remove_remains() {
-  co_await remove_task_containers();
-  machine_.executor.forget_all();
-  co_return co_await machine_.loop.offload([this] { return folder_.remove(); });
-}
-
-os::Co<> SwarmNode::remove_task_containers() {
-  for (const auto& container : machine_.containers.list({{std::string(agent::kTaskLabel), ""}})) {
-    const std::string id = container->id;
-    const containers::RemoveOptions options{.force = true, .volumes = true};
-    const auto removed = co_await machine_.containers.remove(id, options);
-    if (!removed) {
-      machine_.log.warn("a task's container is left",
-                        {{"container", id}, {"reason", removed.error().message}});
-    }
-  }
+  return store() ? &manager()->log_broker() : nullptr;
 }
 
 os::Co<Result<void>> SwarmNode::unlock(std::string) {
-  if (!membership_) co_return unavailable("{}", kNoMember);
+  if (!membership_) co_return unavailable("This node is not part of a swarm");
   co_return failed_precondition("swarm is not locked");
 }
 

@@ -1,5 +1,6 @@
 // SwarmNode: this node's place in a swarm. Outside one it is idle; `init` makes it the manager and
-// first worker of a new one; a restart of the daemon resumes; `leave` ends it.
+// first worker of a new one, `join` a worker of one that exists; a restart of the daemon resumes;
+// `leave` ends it.
 //
 // What it keeps is in SwarmFolder, what runs while it is a member is a Membership. Control thread.
 // Lives as long as the daemon; call stop() before the loop ends.
@@ -42,14 +43,14 @@ class SwarmNode final : public api::SwarmBackend {
   os::Co<> stop();
 
   api::LocalNodeState state() const override;
-  std::string error() const override { return error_; }
+  std::string error() const override;
   model::NodeId node_id() const override;
   std::string node_address() const override;
   std::vector<api::RemoteManager> remote_managers() const override;
   store::Store* store() override;
   std::string store_error() const override;
   manager::LogBroker* log_broker() override;
-  model::NodeId leader() const override { return node_id(); }
+  model::NodeId leader() const override;
   Rng& rng() override { return machine_.rng; }
   os::Co<Result<model::NodeId>> init(api::InitRequest request) override;
   os::Co<Result<void>> join(api::JoinRequest request) override;
@@ -60,7 +61,12 @@ class SwarmNode final : public api::SwarmBackend {
 
  private:
   std::unique_ptr<manager::Manager> make_manager();
+  manager::Manager* manager() const { return membership_ ? membership_->manager() : nullptr; }
   Result<void> resume_member(const NodeRecord& record);
+  Result<void> resume_manager(const NodeRecord& record);
+  Result<void> resume_worker(const NodeRecord& record);
+  os::Co<Result<void>> try_join(api::JoinRequest request);
+  os::Co<bool> meet_manager(os::StopToken stop);
   // The node's certificate, made anew when the one in the folder is missing or can no longer be
   // shown: the node manages the swarm and has its root's key.
   Result<rpc::CredentialsPem> own_credentials(const NodeRecord& record, manager::Manager& manager);
@@ -78,8 +84,9 @@ class SwarmNode final : public api::SwarmBackend {
   Machine machine_;
   const SwarmFolder folder_;
   store::Store::Watcher watcher_;
-  std::unique_ptr<Membership> membership_;
-  bool changing_ = false;  // an init or leave is under way
+  std::shared_ptr<Membership> membership_;  // shared with who waits for it
+  bool changing_ = false;                   // an init, join or leave is under way
+  bool joining_ = false;                    // since `join`, until a manager has answered
   std::string error_;
 };
 

@@ -95,7 +95,7 @@ struct Channel::Impl final : Connection::Owner, std::enable_shared_from_this<Imp
 
   os::Loop& loop;
   Log& log;
-  const ChannelOptions options;
+  ChannelOptions options;  // only the address ever changes
   os::StopSource ended;  // the Channel is gone
   std::shared_ptr<Connection> current;
   std::set<std::shared_ptr<Connection>> connections;  // with those that only finish their calls
@@ -282,6 +282,11 @@ bool Channel::connected() const {
 
 void Channel::disconnect() {
   impl_->close({ErrorCode::Unavailable, "the connection was dropped"});
+}
+
+void Channel::redirect(std::string address) {
+  impl_->options.address = std::move(address);
+  disconnect();
 }
 
 }  // namespace shoal::rpc

@@ -80,6 +80,8 @@ class Channel {
   bool connected() const;
   // Drops the connection: running calls fail with Unavailable, the next call dials anew.
   void disconnect();
+  // The same, and from now on another server is dialled.
+  void redirect(std::string address);
 
  private:
   struct Impl;

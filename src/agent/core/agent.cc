@@ -29,6 +29,11 @@ void Agent::on_session_lost() {
   connected_ = false;
 }
 
+void Agent::on_removed() {
+  connected_ = false;
+  for (const auto& [id, machine] : tasks_) withdraw(id);
+}
+
 Result<void> Agent::on_assignments(const model::AssignmentsMessage& message, Time now) {
   if (message.type == AssignmentsType::Incremental) {
     if (sequence_.empty() || message.applies_to != sequence_) {

@@ -43,6 +43,9 @@ class Agent {
   void on_session(const model::SessionMessage& message);
   // Reports wait from now on; containers go on.
   void on_session_lost();
+  // The swarm does not hold this machine for a node of it any more: nothing that runs here is
+  // wanted.
+  void on_removed();
   // An error (FailedPrecondition) when an INCREMENTAL message does not apply to what the agent has:
   // nothing is changed, the shell must subscribe again.
   Result<void> on_assignments(const model::AssignmentsMessage& message, Time now);

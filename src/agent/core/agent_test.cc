@@ -332,6 +332,31 @@ TEST_F(AgentTest, ALateOutcomeOfAnAbandonedOperationIsPassedOver) {
   EXPECT_EQ(agent.task_count(), 0u);
 }
 
+TEST_F(AgentTest, WhatAnAdoptedTaskHasBeenSinceStaysSo) {
+  Agent restarted;
+  restarted.adopt({{TaskId::of("a"), FoundContainer::Condition::Running, {"c1", 7, 0}, {}}}, now);
+  agent = std::move(restarted);
+  connect("s1");
+  auto known =
+      std::make_shared<model::Task>(*make_task("a", TaskState::Running, TaskState::Running));
+  known->status.timestamp = Time{5};
+  known->status.message = "started";
+  complete({known});
+  EXPECT_EQ(status("a").timestamp, Time{5});
+  EXPECT_EQ(status("a").container->container_id, "c1");
+}
+
+TEST_F(AgentTest, ANodeThatWasRemovedStopsAndRemovesEverything) {
+  run("a");
+  agent.on_session_lost();
+  agent.on_removed();
+  step();
+  EXPECT_THAT(asked, ElementsAre("stop a"));
+  outcome("a", Stopped{});
+  outcome("a", Removed{});
+  EXPECT_EQ(agent.task_count(), 0u);
+}
+
 TEST_F(AgentTest, AdoptedContainersGoOnOnceTheManagerNamesThem) {
   Agent restarted;
   restarted.adopt({{TaskId::of("a"), FoundContainer::Condition::Running, {"c1", 7, 0}, {}},

@@ -85,6 +85,9 @@ void TaskMachine::compare_with_manager(Time now) {
   changed_ = true;
   if (model::is_terminal(known.state)) {
     status_ = known;  // The end stays the end.
+  } else if (status_.state == known.state) {
+    status_.message = known.message;
+    status_.timestamp = known.timestamp;  // It has been so since then, not since it was found.
   } else if (status_.state == TaskState::Running && known.state < TaskState::Running) {
     // Its start was not seen to its end: asked for again, it waits until the container is healthy
     // and serves its ports, and leaves the process alone.
