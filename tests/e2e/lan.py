@@ -1,0 +1,32 @@
+"""A network between the namespaces of several nodes: a bridge in namespaces of its own."""
+from harness import Namespaces
+
+
+class Lan:
+    """Node i (from 1) has the address 10.99.0.i on eth0."""
+
+    def __init__(self):
+        self.switch = Namespaces("switch")
+        self.switch.run("ip", "link", "add", "br0", "type", "bridge")
+        self.switch.run("ip", "link", "set", "br0", "up")
+        self.joined = 0
+
+    def join(self, namespaces):
+        """Returns the address."""
+        self.joined += 1
+        port, address = f"port{self.joined}", f"10.99.0.{self.joined}"
+        self.switch.run("ip", "link", "add", port, "master", "br0", "type", "veth", "peer", "name", "eth0",
+                        "netns", namespaces.process.pid)
+        self.switch.run("ip", "link", "set", port, "up")
+        namespaces.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+        namespaces.run("ip", "link", "set", "eth0", "up")
+        return address
+
+    def cut(self, number):
+        self.switch.run("ip", "link", "set", f"port{number}", "down")
+
+    def heal(self, number):
+        self.switch.run("ip", "link", "set", f"port{number}", "up")
+
+    def close(self):
+        self.switch.close()
