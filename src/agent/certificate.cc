@@ -80,17 +80,20 @@ CertificateRenewal::CertificateRenewal(os::Loop& loop, Rng& rng, Log& log, rpc::
 void CertificateRenewal::start(rpc::CredentialsPem present) {
   CHECK(!started_);
   started_ = true;
-  os::spawn(run(std::move(present)));
+  present_ = std::move(present);
+  os::spawn(run());
 }
 
 void CertificateRenewal::hurry() {
   hurried_ = true;
-  hurry_.stop();
+  // Each try makes the manager say so again: one that failed waits all the same.
+  if (pause_ == Duration{0}) hurry_.stop();
 }
 
 // False when it is to stop.
 os::Co<bool> CertificateRenewal::rest(Duration pause) {
-  if (!hurried_) (void)co_await loop_.sleep(pause, hurry_.token());
+  const bool at_once = hurried_ && pause_ == Duration{0};
+  if (!at_once) (void)co_await loop_.sleep(pause, hurry_.token());
   hurry_ = {};
   hurried_ = false;
   co_return !stopping_.token().stopped();
@@ -102,37 +105,45 @@ os::Co<> CertificateRenewal::stop() {
   if (started_) (void)co_await finished_;
 }
 
-os::Co<> CertificateRenewal::run(rpc::CredentialsPem present) {
-  Duration pause{0};
+os::Co<> CertificateRenewal::run() {
   while (!stopping_.token().stopped()) {
     const Time now = loop_.wall_now();
-    Time when = now + pause;
-    if (pause == Duration{0}) {
-      const auto info = crypto::read_certificate(present.certificates);
+    Time when = now + pause_;
+    if (pause_ == Duration{0}) {
+      const auto info = crypto::read_certificate(present_.certificates);
       CHECK(info, "a node shows a certificate that it cannot read");
       when = ca::renewal_time(info->not_before, info->not_after, now, rng_);
     }
     const os::StopToken stopping = stopping_.token();
     if (!co_await rest(when - now)) break;
-    const Result<void> renewed = co_await renew(present);
+    const Result<void> renewed = co_await renew();
     if (renewed) {
-      pause = Duration{0};
+      pause_ = Duration{0};
       continue;
     }
     if (stopping.stopped()) break;
     log_.warn("the node's certificate is not renewed", {{"reason", renewed.error().message}});
-    pause = std::clamp(pause * 2, kRenewalPauseMin, kRenewalPauseMax);
+    pause_ = std::clamp(pause_ * 2, kRenewalPauseMin, kRenewalPauseMax);
   }
   finished_.set(true);
 }
 
-os::Co<Result<void>> CertificateRenewal::renew(rpc::CredentialsPem& present) {
+os::Co<Result<void>> CertificateRenewal::trust(std::string roots) {
+  if (roots == present_.roots) co_return Result<void>{};
+  rpc::CredentialsPem changed = present_;
+  changed.roots = std::move(roots);
+  present_ = changed;
+  co_return co_await install_(std::move(changed));
+}
+
+os::Co<Result<void>> CertificateRenewal::renew() {
   model::IssueRequest request;
   const os::StopToken stop = stopping_.token();
   auto fresh =
-      co_await request_certificate(loop_, channel_, present.roots, std::move(request), stop);
+      co_await request_certificate(loop_, channel_, present_.roots, std::move(request), stop);
   if (!fresh) co_return std::unexpected(fresh.error());
-  present = *fresh;
+  fresh->roots = present_.roots;  // They may have changed meanwhile.
+  present_ = *fresh;
   CO_RETURN_IF_ERROR(co_await install_(std::move(*fresh)));
   log_.info("the node shows its new certificate", {});
   co_return Result<void>{};

@@ -37,13 +37,15 @@ class CertificateRenewal {
 
   // `present`: what the node shows now; its certificate is readable.
   void start(rpc::CredentialsPem present);
+  // Other roots are trusted from now on, kept and shown like a new certificate.
+  os::Co<Result<void>> trust(std::string roots);
   // The manager wants it at once (ROTATE).
   void hurry();
   os::Co<> stop();
 
  private:
-  os::Co<> run(rpc::CredentialsPem present);
-  os::Co<Result<void>> renew(rpc::CredentialsPem& present);
+  os::Co<> run();
+  os::Co<Result<void>> renew();
 
   os::Loop& loop_;
   Rng& rng_;
@@ -52,9 +54,11 @@ class CertificateRenewal {
   Install install_;
   os::Co<bool> rest(Duration pause);
 
+  rpc::CredentialsPem present_;
   os::StopSource stopping_;
   os::StopSource hurry_;  // ends the present sleep
   bool hurried_ = false;
+  Duration pause_{0};  // before the next try, after one that failed
   os::OneShot<bool> finished_;
   bool started_ = false;
 };

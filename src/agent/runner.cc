@@ -49,7 +49,7 @@ os::Co<> Runner::keep_session() {
 
 os::Co<Result<void>> Runner::one_session(Duration& backoff) {
   model::SessionRequest request;
-  request.description = co_await executor_.describe();
+  request.description = co_await describe();
   request.previous = last_session_;
   described_ = request.description;
   session_over_ = {};
@@ -94,8 +94,12 @@ os::Co<> Runner::beat(model::SessionId session, os::StopToken stop, os::OneShot<
 
 os::Co<> Runner::refresh_description(model::SessionId session, os::StopToken stop,
                                      os::OneShot<bool> done) {
-  while (co_await loop_.sleep(kDescriptionRefresh, stop)) {
-    model::NodeDescription now = co_await executor_.describe();
+  const auto guard = stop.on_stop([this] { refresh_.stop(); });
+  while (!stop.stopped()) {
+    refresh_ = {};
+    (void)co_await loop_.sleep(kDescriptionRefresh, refresh_.token());
+    if (stop.stopped()) break;
+    model::NodeDescription now = co_await describe();
     if (stop.stopped() || now == described_) continue;
     described_ = now;
     model::SessionRequest request{.description = std::move(now), .previous = session};
@@ -103,6 +107,17 @@ os::Co<> Runner::refresh_description(model::SessionId session, os::StopToken sto
     if (!kept && session_ == session) end_session(kept.error());
   }
   done.set(true);
+}
+
+os::Co<model::NodeDescription> Runner::describe() {
+  model::NodeDescription description = co_await executor_.describe();
+  description.tls = tls_;
+  co_return description;
+}
+
+void Runner::show_tls(model::TlsInfo tls) {
+  tls_ = std::move(tls);
+  refresh_.stop();
 }
 
 os::Co<> Runner::subscribe(model::SessionId session) {

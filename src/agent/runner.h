@@ -36,6 +36,8 @@ class Runner final : private Listener {
   // Sees every message of a session, after the agent did; before start().
   using Watcher = std::function<void(const model::SessionMessage&)>;
   void watch_sessions(Watcher watcher) { watcher_ = std::move(watcher); }
+  // What the node says of its certificate, from now on; a manager is told at once.
+  void show_tls(model::TlsInfo tls);
   // Why the last session ended or could not be opened; empty while there is one.
   const std::string& failure() const { return failure_; }
   // The manager said at last that this node is not one of its swarm; its containers were removed.
@@ -73,7 +75,11 @@ class Runner final : private Listener {
   Log& log_;
   Agent core_;
 
+  os::Co<model::NodeDescription> describe();
+
   Watcher watcher_;
+  model::TlsInfo tls_;
+  os::StopSource refresh_;  // ends the present wait before a refresh of the description
   std::string failure_;
   bool removed_ = false;
   model::SessionId session_;          // empty while there is none

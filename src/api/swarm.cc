@@ -78,6 +78,29 @@ Result<JoinRequest> decode_join(std::string_view body) {
   return join;
 }
 
+struct SigningCa {
+  std::string certificate;
+  std::string key;
+};
+
+// What `swarm ca --rotate` was given to rotate to.
+Result<SigningCa> decode_signing_ca(std::string_view body) {
+  ASSIGN_OR_RETURN(const codec::JsonDocument document, codec::JsonDocument::parse(body));
+  codec::JsonReader reader = document.root("swarm.Spec");
+  SigningCa given;
+  if (auto ca = reader.child("CAConfig", "CAConfig")) {
+    ca->read("SigningCACert", given.certificate);
+    ca->read("SigningCAKey", given.key);
+  }
+  RETURN_IF_ERROR(document.status());
+  if (given.certificate.empty() != given.key.empty()) {
+    return invalid_argument(
+        "rotating to a given root needs both CAConfig.SigningCACert and CAConfig.SigningCAKey: "
+        "external certificate authorities are not supported");
+  }
+  return given;
+}
+
 Result<std::string> decode_unlock(std::string_view body) {
   ASSIGN_OR_RETURN(const codec::JsonDocument document, codec::JsonDocument::parse(body));
   codec::JsonReader reader = document.root("swarm.UnlockRequest");
@@ -171,6 +194,13 @@ os::Co<Result<void>> SwarmApi::update(Request& request, Responder& responder) {
     Result<std::string> token = context_.swarm.make_join_token(changed);
     if (!token) co_return std::unexpected(token.error());
     (manager ? changed.join_token_manager : changed.join_token_worker) = std::move(*token);
+  }
+  if (changed.spec.ca_force_rotate != (*stored)->spec.ca_force_rotate) {
+    CO_ASSIGN_OR_RETURN(SigningCa given, decode_signing_ca(*body));
+    auto rotation = co_await context_.swarm.make_root_rotation(
+        changed, std::move(given.certificate), std::move(given.key));
+    if (!rotation) co_return std::unexpected(rpc_error(rotation.error()));
+    changed.rotation = std::move(*rotation);
   }
   const store::Store::Write write = [&](store::WriteTx& tx) { return tx.update(changed); };
   const auto done = co_await commit(context_.swarm, context_.loop.now(), write);

@@ -88,6 +88,11 @@ class SwarmBackend {
   virtual Result<std::string> unlock_key() = 0;
   // A new "SWMTKN-1-…" for a rotation.
   virtual Result<std::string> make_join_token(const model::Cluster& cluster) = 0;
+  // Begins a root rotation in `cluster`, to the given root and key (PEM) or, when both are empty,
+  // to a new one. InvalidArgument when they are no root with its key.
+  virtual os::Co<Result<model::RootRotation>> make_root_rotation(const model::Cluster& cluster,
+                                                                 std::string certificate,
+                                                                 std::string key) = 0;
 };
 
 // The Swarm header of /_ping: "inactive", "active/manager" …

@@ -368,6 +368,20 @@ TEST_F(SwarmObjects, TheSwarmIsShownUpdatedAndItsTokensRotated) {
   EXPECT_EQ(cluster.spec.heartbeat_period, Duration{0}) << "what was shown does not become set";
   EXPECT_EQ(cluster.join_token_worker, "SWMTKN-1-new");
 
+  const char* to_given =
+      R"({"CAConfig":{"ForceRotate":7,"SigningCACert":"a root","SigningCAKey":"its key"}})";
+  EXPECT_EQ(post(target(""), to_given).status, 200);
+  EXPECT_EQ(json::parse(get("/swarm").body)["RootRotationInProgress"], true);
+  EXPECT_EQ(store_.read().clusters().all().begin()->second->rotation->key, "its key");
+  EXPECT_EQ(get("/swarm").body.find("its key"), std::string::npos);
+  EXPECT_THAT(
+      message(post(target(""), R"({"CAConfig":{"ForceRotate":8,"SigningCACert":"a root"}})")),
+      HasSubstr("needs both CAConfig.SigningCACert and CAConfig.SigningCAKey"));
+  EXPECT_EQ(post(target(""), R"({"CAConfig":{"ForceRotate":8,"SigningCACert":"bad",)"
+                             R"("SigningCAKey":"x"}})")
+                .status,
+            400);
+
   EXPECT_EQ(post("/swarm/update?version=1", "{}").status, 500);
   EXPECT_EQ(message(post(target(""), R"({"Name":"foo"})")), "swarm spec must be named \"default\"");
   EXPECT_THAT(message(post(target(""), R"({"CAConfig":{"NodeCertExpiry":5}})")),

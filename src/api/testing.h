@@ -129,6 +129,12 @@ class FakeBackend final : public SwarmBackend {
   Result<std::string> make_join_token(const model::Cluster&) override {
     return std::string("SWMTKN-1-new");
   }
+  os::Co<Result<model::RootRotation>> make_root_rotation(const model::Cluster&,
+                                                         std::string certificate,
+                                                         std::string key) override {
+    if (certificate == "bad") co_return invalid_argument("no certificate");
+    co_return model::RootRotation{.root = {certificate, "", ""}, .key = key};
+  }
 
   LocalNodeState state_now = LocalNodeState::Active;
   store::Store* store_now = nullptr;

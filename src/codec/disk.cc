@@ -92,6 +92,24 @@ model::UpdateStatus get(const disk::UpdateStatus& in, Fault& fault) {
       .message = in.message()};
 }
 
+void put(const model::RootRotation& in, disk::RootRotation* out) {
+  put(in.root, out->mutable_root());
+  out->set_key(in.key);
+  out->set_cross_signed(in.cross_signed);
+  out->set_join_token_worker(in.join_token_worker);
+  out->set_join_token_manager(in.join_token_manager);
+}
+
+model::RootRotation get(const disk::RootRotation& in) {
+  model::RootRotation out;
+  out.root = get(in.root());
+  out.key = in.key();
+  out.cross_signed = in.cross_signed();
+  out.join_token_worker = in.join_token_worker();
+  out.join_token_manager = in.join_token_manager();
+  return out;
+}
+
 }  // namespace
 
 std::string to_disk(const model::Cluster& cluster) {
@@ -106,6 +124,7 @@ std::string to_disk(const model::Cluster& cluster) {
   out.set_subnet_mask_length(cluster.subnet_mask_length);
   out.set_data_path_port(cluster.data_path_port);
   out.set_root_ca_key(cluster.root_ca_key);
+  if (cluster.rotation) put(*cluster.rotation, out.mutable_rotation());
   return framed(out);
 }
 
@@ -122,6 +141,7 @@ Result<model::Cluster> cluster_from_disk(std::string_view bytes) {
     out.subnet_mask_length = in.subnet_mask_length();
     out.data_path_port = in.data_path_port();
     out.root_ca_key = in.root_ca_key();
+    if (in.has_rotation()) out.rotation = get(in.rotation());
     return out;
   });
 }

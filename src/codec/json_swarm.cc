@@ -91,7 +91,7 @@ void encode_cluster(JsonWriter& json, const Cluster& cluster, Duration heartbeat
   encode_spec(json, cluster.spec, heartbeat);
   json.key("TLSInfo");
   encode_tls(json, cluster.root_ca);
-  json.field("RootRotationInProgress", false);
+  json.field("RootRotationInProgress", cluster.rotation.has_value());
   json.field("DefaultAddrPool", cluster.default_address_pools);
   json.field("SubnetSize", cluster.subnet_mask_length);
   json.field("DataPathPort", cluster.data_path_port);

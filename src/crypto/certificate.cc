@@ -142,6 +142,24 @@ Result<void> verify_chain(std::string_view chain_pem, std::string_view roots_pem
                            X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get())));
 }
 
+Result<model::TlsInfo> issuer_of(std::string_view chain_pem, std::string_view roots_pem) {
+  const ErrorScope errors;
+  ASSIGN_OR_RETURN(auto candidates, read_certificates(chain_pem));
+  ASSIGN_OR_RETURN(auto roots, read_certificates(roots_pem));
+  const Certificate leaf = std::move(candidates.front());
+  candidates.erase(candidates.begin());
+  for (auto& root : roots) candidates.push_back(std::move(root));
+  for (const Certificate& authority : candidates) {
+    EVP_PKEY* key = X509_get0_pubkey(authority.get());
+    if (!key || X509_verify(leaf.get(), key) != 1) continue;
+    return model::TlsInfo{
+        .trust_root = std::string(roots_pem),
+        .issuer_subject = der(X509_get_subject_name(authority.get()), i2d_X509_NAME),
+        .issuer_public_key = der(key, i2d_PUBKEY)};
+  }
+  return permission_denied("none of the roots has issued the certificate");
+}
+
 Result<model::TlsInfo> read_root(std::string_view roots_pem) {
   const ErrorScope errors;
   ASSIGN_OR_RETURN(const auto roots, read_certificates(roots_pem));

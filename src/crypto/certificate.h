@@ -47,6 +47,11 @@ Result<std::string> issue_certificate(const Signer& signer, std::string_view csr
 // InvalidArgument when either cannot be read.
 Result<void> verify_chain(std::string_view chain_pem, std::string_view roots_pem, Time now);
 
+// What a node says of its certificate's issuer: subject and key of the authority that signed the
+// first certificate of the chain, which is its second one or in `roots_pem`; trust_root is
+// `roots_pem`. Errors as verify_chain(), whatever the time.
+Result<model::TlsInfo> issuer_of(std::string_view chain_pem, std::string_view roots_pem);
+
 // What nodes show of the swarm's root (its first certificate), after a look at every certificate of
 // the bundle: each must be an authority that verifies itself, with an RSA or ECDSA key and SHA-2.
 // trust_root is the text as it came: tokens hold its digest. InvalidArgument otherwise.

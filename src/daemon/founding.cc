@@ -13,6 +13,25 @@ std::string new_join_token(const std::string& root_pem) {
   return ca::make_join_token(crypto::sha256(root_pem), crypto::random_bytes(ca::kSecretBytes));
 }
 
+Result<model::RootRotation> new_root_rotation(const model::Cluster& cluster,
+                                              const std::string& certificate,
+                                              const std::string& key, Time now) {
+  if (cluster.root_ca_key.empty()) {
+    return failed_precondition("the swarm's state has no key of its root certificate");
+  }
+  const bool given = !certificate.empty();
+  ASSIGN_OR_RETURN(const crypto::RootCa root,
+                   given ? crypto::read_root_ca(certificate, key) : crypto::make_root_ca(now));
+  model::RootRotation rotation;
+  const crypto::Signer present{cluster.root_ca.trust_root, cluster.root_ca_key};
+  ASSIGN_OR_RETURN(rotation.cross_signed, crypto::cross_sign(present, root.certificate_pem));
+  rotation.join_token_worker = new_join_token(root.certificate_pem);
+  rotation.join_token_manager = new_join_token(root.certificate_pem);
+  rotation.root = root.tls;
+  rotation.key = root.key_pem;
+  return rotation;
+}
+
 Result<Founding> found(manager::NewSwarm swarm, Time now) {
   ASSIGN_OR_RETURN(crypto::RootCa root, crypto::make_root_ca(now));
   swarm.join_token_worker = new_join_token(root.certificate_pem);

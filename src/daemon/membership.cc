@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "crypto/certificate.h"
 #include "daemon/addresses.h"
 
 namespace shoal::daemon {
@@ -41,6 +42,7 @@ Membership::Membership(Machine machine, SwarmFolder folder, NodeRecord record,
 
 Result<void> Membership::begin(rpc::CredentialsPem present) {
   if (protocol_) RETURN_IF_ERROR(protocol_->listen(record_.listen_address));
+  show(present);
   runner_.start();
   renewal_.start(std::move(present));
   return {};
@@ -66,6 +68,7 @@ void Membership::on_session(const model::SessionMessage& message) {
   met_manager_ = true;
   met_.notify();
   if (message.renew_certificate) renewal_.hurry();
+  if (!message.root_ca.empty()) os::spawn(trust(message.root_ca));
   if (record_.is_manager()) return;
   std::vector<std::string> managers;
   for (const auto& peer : message.managers) managers.push_back(peer.address);
@@ -87,10 +90,31 @@ os::Co<> Membership::keep_managers() {
   kept_.notify();
 }
 
+// The roots that a manager sends come over a connection that the present ones vouch for.
+os::Co<> Membership::trust(std::string roots) {
+  const auto self = shared_from_this();
+  const auto sound =
+      co_await machine_.loop.offload([&]() { return crypto::read_root(roots).has_value(); });
+  if (stopping_) co_return;
+  Result<void> trusted = invalid_argument("they are no root certificates");
+  if (sound) trusted = co_await renewal_.trust(std::move(roots));
+  if (!trusted) {
+    machine_.log.warn("the roots that a manager sent are not taken",
+                      {{"reason", trusted.error().message}});
+  }
+}
+
 os::Co<Result<void>> Membership::install(rpc::CredentialsPem fresh) {
   auto written = co_await machine_.loop.offload([&] { return folder_.write_credentials(fresh); });
   if (!written) co_return written;
-  co_return credentials_->replace(fresh);
+  CO_RETURN_IF_ERROR(credentials_->replace(fresh));
+  show(fresh);
+  co_return Result<void>{};
+}
+
+void Membership::show(const rpc::CredentialsPem& present) {
+  auto issuer = crypto::issuer_of(present.certificates, present.roots);
+  if (issuer) runner_.show_tls(std::move(*issuer));
 }
 
 }  // namespace shoal::daemon

@@ -4,7 +4,7 @@
 // A manager's own agent speaks to it over loopback. A worker goes on to another manager when one
 // does not answer, and keeps the list that managers send in its folder.
 //
-// Control thread. begin() once, then stop() before the end.
+// Control thread. Owned by a shared_ptr. begin() once, then stop() before the end.
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@
 
 namespace shoal::daemon {
 
-class Membership {
+class Membership : public std::enable_shared_from_this<Membership> {
  public:
   struct Machine {
     os::Loop& loop;
@@ -58,6 +58,8 @@ class Membership {
  private:
   void on_session(const model::SessionMessage& message);
   os::Co<> keep_managers();
+  os::Co<> trust(std::string roots);
+  void show(const rpc::CredentialsPem& present);
   os::Co<Result<void>> install(rpc::CredentialsPem fresh);
 
   Machine machine_;

@@ -166,4 +166,12 @@ Result<std::string> SwarmNode::make_join_token(const model::Cluster& cluster) {
   return new_join_token(cluster.root_ca.trust_root);
 }
 
+os::Co<Result<model::RootRotation>> SwarmNode::make_root_rotation(const model::Cluster& cluster,
+                                                                  std::string certificate,
+                                                                  std::string key) {
+  const Time now = machine_.loop.wall_now();
+  co_return co_await machine_.loop.offload(
+      [&] { return new_root_rotation(cluster, certificate, key, now); });
+}
+
 }  // namespace shoal::daemon

@@ -58,6 +58,9 @@ class SwarmNode final : public api::SwarmBackend {
   os::Co<Result<void>> unlock(std::string key) override;
   Result<std::string> unlock_key() override;
   Result<std::string> make_join_token(const model::Cluster& cluster) override;
+  os::Co<Result<model::RootRotation>> make_root_rotation(const model::Cluster& cluster,
+                                                         std::string certificate,
+                                                         std::string key) override;
 
  private:
   std::unique_ptr<manager::Manager> make_manager();

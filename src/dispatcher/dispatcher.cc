@@ -143,6 +143,9 @@ model::SessionMessage Dispatcher::session_message(const NodeEntry& entry) const 
   for (const auto& [node, address] : managers_) {
     message.managers.push_back({.node = node, .address = address});
   }
+  message.root_ca = root_ca_;
+  message.renew_certificate =
+      rotation_ && entry.stored && !model::has_new_issuer(*entry.stored, *rotation_);
   return message;
 }
 

@@ -84,6 +84,7 @@ class Dispatcher {
   void on_node(const model::Ref<model::Node>& before, const model::Ref<model::Node>& after);
   void on_task(const model::Ref<model::Task>& before, const model::Ref<model::Task>& after);
   void on_cluster(const model::Ref<model::Cluster>& after);
+  void tell_everyone();
   void drop_task(const model::Task& task);
   void add_task(const model::Ref<model::Task>& task, bool tell);
   void watch_down(const model::Node& node);
@@ -104,6 +105,8 @@ class Dispatcher {
   bool started_ = false;  // reset() was called
   bool begun_ = false;    // and the first plan() gave every node its time of grace
   Duration explicit_period_{0};
+  std::string root_ca_;  // what the nodes are told to trust
+  std::optional<model::RootRotation> rotation_;
   std::map<model::NodeId, std::unique_ptr<NodeEntry>> nodes_;
   size_t stored_nodes_ = 0;                        // entries that have a stored node
   std::map<model::NodeId, std::string> managers_;  // address of each node that is one

@@ -69,6 +69,19 @@ void Dispatcher::on_batch(const store::Batch& batch) {
 
 void Dispatcher::on_cluster(const Ref<model::Cluster>& after) {
   explicit_period_ = after ? after->spec.heartbeat_period : Duration{0};
+  if (!after) return;
+  if (after->root_ca.trust_root == root_ca_ && after->rotation == rotation_) return;
+  root_ca_ = after->root_ca.trust_root;
+  rotation_ = after->rotation;
+  tell_everyone();
+}
+
+void Dispatcher::tell_everyone() {
+  for (auto& [id, entry] : nodes_) {
+    if (!entry->session) continue;
+    entry->session->message_due = true;
+    to_send_.insert(id);
+  }
 }
 
 void Dispatcher::on_node(const Ref<Node>& before, const Ref<Node>& after) {
@@ -84,11 +97,7 @@ void Dispatcher::on_node(const Ref<Node>& before, const Ref<Node>& after) {
     } else {
       managers_[id] = address;
     }
-    for (auto& [other, peer] : nodes_) {
-      if (!peer->session) continue;
-      peer->session->message_due = true;
-      to_send_.insert(other);
-    }
+    tell_everyone();
   }
   if (after) {
     watch_down(*after);

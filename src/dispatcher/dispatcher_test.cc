@@ -388,6 +388,38 @@ TEST_F(DispatcherTest, TasksOfARemovedNodeAreOrphanedAtOnce) {
   EXPECT_FALSE(dispatcher.heartbeat(kN1, session, swarm.now()));
 }
 
+TEST_F(DispatcherTest, ARootRotationRenewsTheCertificatesThatAreOld) {
+  swarm.node("n1");
+  swarm.edit_node("n1", [](model::Node& node) { node.description.tls = {"", "ca", "old"}; });
+  model::Cluster cluster;
+  cluster.id = model::ClusterId::of("swarm1");
+  cluster.root_ca.trust_root = "old root";
+  swarm.create(cluster);
+  start();
+  join();
+  const auto first = dispatcher.take_outgoing();
+  EXPECT_EQ(std::get<model::SessionMessage>(first.at(0).message).root_ca, "old root");
+  EXPECT_FALSE(std::get<model::SessionMessage>(first.at(0).message).renew_certificate);
+
+  cluster = *swarm.read().clusters().all().begin()->second;
+  cluster.rotation = model::RootRotation{.root = {"new root", "ca", "new"}, .key = ""};
+  swarm.update(cluster);
+  const auto rotate = dispatcher.take_outgoing();
+  ASSERT_THAT(rotate, SizeIs(1));
+  EXPECT_TRUE(std::get<model::SessionMessage>(rotate[0].message).renew_certificate);
+  EXPECT_EQ(std::get<model::SessionMessage>(rotate[0].message).root_ca, "old root");
+
+  swarm.edit_node("n1", [](model::Node& node) { node.description.tls = {"", "ca", "new"}; });
+  cluster = *swarm.read().clusters().all().begin()->second;
+  cluster.root_ca = cluster.rotation->root;
+  cluster.rotation.reset();
+  swarm.update(cluster);
+  const auto over = dispatcher.take_outgoing();
+  ASSERT_THAT(over, SizeIs(1));
+  EXPECT_FALSE(std::get<model::SessionMessage>(over[0].message).renew_certificate);
+  EXPECT_EQ(std::get<model::SessionMessage>(over[0].message).root_ca, "new root");
+}
+
 TEST_F(DispatcherTest, EverySessionHearsOfANewManager) {
   swarm.node("n1");
   swarm.node("n2");

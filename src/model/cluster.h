@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,26 @@ struct ClusterSpec {
   bool operator==(const ClusterSpec&) const = default;
 };
 
+// A root that is to take the place of the present one (`swarm ca --rotate`). Certificates are
+// issued by it, followed by `cross_signed`, so that nodes accept them that know the old root only;
+// when every node has one, it becomes the root.
+struct RootRotation {
+  TlsInfo root;                   // the new one
+  std::string key;                // as Cluster::root_ca_key
+  std::string cross_signed;       // PEM: the new root's name and key, signed by the present root
+  std::string join_token_worker;  // in force from the end of the rotation on
+  std::string join_token_manager;
+
+  bool operator==(const RootRotation&) const = default;
+};
+
+// The certificate that the node says it has is of the root that is to come.
+inline bool has_new_issuer(const Node& node, const RootRotation& rotation) {
+  const TlsInfo& shown = node.description.tls;
+  return shown.issuer_subject == rotation.root.issuer_subject &&
+         shown.issuer_public_key == rotation.root.issuer_public_key;
+}
+
 struct Cluster {
   ClusterId id;
   Meta meta;
@@ -35,6 +56,7 @@ struct Cluster {
   std::string join_token_manager;
   TlsInfo root_ca;
   std::string root_ca_key;  // PKCS#8 PEM; only here and sealed at rest: nothing prints it
+  std::optional<RootRotation> rotation;
   std::vector<std::string> default_address_pools = {"10.0.0.0/8"};
   uint32_t subnet_mask_length = 24;
   uint32_t data_path_port = 4789;

@@ -372,7 +372,7 @@ inline ClusterSpec full_cluster_spec() {
 
 inline Cluster full_cluster() {
   Cluster cluster;
-  auto& [id, meta, spec, join_token_worker, join_token_manager, root_ca, root_ca_key,
+  auto& [id, meta, spec, join_token_worker, join_token_manager, root_ca, root_ca_key, rotation,
          default_address_pools, subnet_mask_length, data_path_port] = cluster;
   id = ClusterId::of("cluster1");
   meta = full_meta();
@@ -381,6 +381,7 @@ inline Cluster full_cluster() {
   join_token_manager = "SWMTKN-1-m";
   root_ca = full_tls_info();
   root_ca_key = "-----BEGIN PRIVATE KEY-----\n";
+  rotation = RootRotation{full_tls_info(), "new key", "cross", "SWMTKN-1-x", "SWMTKN-1-y"};
   default_address_pools = {"172.20.0.0/16", "fd00::/48"};
   subnet_mask_length = 26;
   data_path_port = 7789;

@@ -96,7 +96,7 @@ struct Channel::Impl final : Connection::Owner, std::enable_shared_from_this<Imp
   os::Loop& loop;
   Log& log;
   ChannelOptions options;  // only the address ever changes
-  os::StopSource ended;  // the Channel is gone
+  os::StopSource ended;    // the Channel is gone
   std::shared_ptr<Connection> current;
   std::set<std::shared_ptr<Connection>> connections;  // with those that only finish their calls
   bool dialling = false;

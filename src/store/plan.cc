@@ -52,7 +52,7 @@ bool Plan::empty() const {
 
 size_t Plan::size() const {
   return create_tasks.size() + update_tasks.size() + remove_tasks.size() + update_services.size() +
-         remove_services.size() + update_nodes.size();
+         remove_services.size() + update_nodes.size() + update_clusters.size();
 }
 
 std::string to_string(const Plan& plan) {
@@ -65,6 +65,10 @@ std::string to_string(const Plan& plan) {
   }
   for (const auto& id : plan.remove_services) text += fmt::format("remove service {}\n", id);
   for (const auto& node : plan.update_nodes) text += "update node " + text_of(node) + "\n";
+  for (const auto& cluster : plan.update_clusters) {
+    text += fmt::format("update cluster {} root-rotation={}\n", cluster.id,
+                        cluster.rotation ? "yes" : "no");
+  }
   return text;
 }
 
@@ -77,7 +81,8 @@ Result<void> apply(Plan plan, WriteTx& tx) {
   RETURN_IF_ERROR(write_each(plan.remove_tasks, remove));
   RETURN_IF_ERROR(write_each(plan.update_services, update));
   RETURN_IF_ERROR(write_each(plan.remove_services, remove));
-  return write_each(plan.update_nodes, update);
+  RETURN_IF_ERROR(write_each(plan.update_nodes, update));
+  return write_each(plan.update_clusters, update);
 }
 
 }  // namespace shoal::store

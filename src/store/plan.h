@@ -34,7 +34,8 @@ struct Plan {
   std::vector<model::TaskId> remove_tasks;
   std::vector<model::Service> update_services;  // meta.version as read
   std::vector<model::ServiceId> remove_services;
-  std::vector<model::Node> update_nodes;  // meta.version as read
+  std::vector<model::Node> update_nodes;        // meta.version as read
+  std::vector<model::Cluster> update_clusters;  // meta.version as read
 
   bool empty() const;
   size_t size() const;

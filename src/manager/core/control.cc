@@ -13,6 +13,7 @@ Control::Control(store::Store& store, Rng& rng)
   add_loop(drive("dispatcher", dispatcher_));
   add_loop(drive("constraints", constraints_));
   add_loop(drive("reaper", reaper_));
+  add_loop(drive("root rotation", root_rotation_));
   watch_ = store_.watch([this](const store::Batch& batch) { on_batch(batch); });
 }
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "allocator/allocator.h"
+#include "ca/root_rotation.h"
 #include "dispatcher/dispatcher.h"
 #include "manager/core/control_loop.h"
 #include "orchestrator/constraint_enforcer.h"
@@ -89,6 +90,7 @@ class Control {
   dispatcher::Dispatcher dispatcher_;
   orchestrator::ConstraintEnforcer constraints_;
   orchestrator::Reaper reaper_;
+  ca::RootRotationLoop root_rotation_;
   std::vector<Entry> loops_;  // in the order of a task's life
   size_t turn_ = 0;           // the loop that is asked first
   Counters counters_;

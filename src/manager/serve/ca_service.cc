@@ -77,9 +77,14 @@ os::Co<Result<std::string>> CaService::issue(const rpc::Call& call, std::string 
 os::Co<Result<std::string>> CaService::sign(model::Ref<model::Cluster> cluster, std::string csr,
                                             model::CertificateTerms terms) {
   const Time now = loop_.wall_now();  // The others check it with their clocks.
-  const crypto::Signer signer{cluster->root_ca.trust_root, cluster->root_ca_key};
-  co_return co_await loop_.offload(
-      [&] { return crypto::issue_certificate(signer, csr, terms, now); });
+  const auto& rotation = cluster->rotation;
+  const crypto::Signer signer{rotation ? rotation->root.trust_root : cluster->root_ca.trust_root,
+                              rotation ? rotation->key : cluster->root_ca_key};
+  auto certificate =
+      co_await loop_.offload([&] { return crypto::issue_certificate(signer, csr, terms, now); });
+  // Those who trust only the old root need the way to it.
+  if (certificate && rotation) *certificate += rotation->cross_signed;
+  co_return certificate;
 }
 
 os::Co<Result<void>> CaService::add_node(const model::CertificateTerms& terms,
