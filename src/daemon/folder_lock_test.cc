@@ -48,7 +48,7 @@ TEST_F(FolderLockTest, GoesWithTheProcessAndNotToWhatItStarted) {
 TEST_F(FolderLockTest, SaysWhatIsWrongWithTheFolder) {
   const auto missing = FolderLock::take(folder + "/none");
   ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().message, "open " + folder + "/none/lock: No such file or directory");
+  EXPECT_EQ(missing.error().message, "open " + folder + "/none: No such file or directory");
 }
 
 }  // namespace

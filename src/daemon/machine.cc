@@ -1,6 +1,7 @@
 #include "daemon/machine.h"
 
 #include "crypto/random.h"
+#include "engine/cgroup.h"
 #include "os/file.h"
 
 namespace shoal::daemon {
@@ -17,6 +18,10 @@ Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
   RETURN_IF_ERROR(
       with_context(engine::enter_private_mounts(engine_root), "entering a mount namespace"));
   ASSIGN_OR_RETURN(engine::HostFacts facts, engine::read_host_facts());
+  ASSIGN_OR_RETURN(const engine::Cgroups cgroups, engine::Cgroups::open());
+  RETURN_IF_ERROR(cgroups.create(flags.cgroup_parent));
+  ASSIGN_OR_RETURN(FolderLock cgroup_lock, FolderLock::take(cgroups.folder(flags.cgroup_parent)));
+  locks.push_back(std::move(cgroup_lock));
 
   auto machine = std::make_unique<Machine>(crypto::random_seed());
   machine->locks = std::move(locks);

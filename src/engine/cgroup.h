@@ -27,6 +27,8 @@ class Cgroups {
 
   CgroupLayout layout() const { return layout_; }
   std::vector<std::string> controllers() const;  // sorted
+  // The group's folder in one of the hierarchies, the same for every process.
+  std::string folder(const std::string& group) const { return process_root() + group; }
 
   // Makes the group in every hierarchy, parents included; what exists is fine.
   Result<void> create(const std::string& group) const;

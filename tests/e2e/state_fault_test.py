@@ -139,6 +139,8 @@ class StateFaults(NodeTest):
                       self.refused_start("--exec-root", node.folder / "run"))
         self.assertIn(f"another process listens on {node.socket}",
                       self.refused_start("-H", f"unix://{node.socket}"))
+        self.assertRegex(self.refused_start("--cgroup-parent", node.cgroup),
+                         f"another daemon uses /sys/fs/cgroup.*{node.cgroup}")
         self.assertIn("is still running", self.refused_start("--pidfile", node.folder / "pid"))
         self.assertEqual({t["ID"] for t in self.running("web")}, self.tasks_before)
         self.assertEqual(node.out("run", "--rm", "busybox:demo", "echo", "runs"), "runs")
