@@ -110,6 +110,19 @@ class Node:
         if not ended:
             raise AssertionError("shoald did not end")
 
+    def describe(self):
+        """What there is to see when something hangs: containers, processes and where each waits."""
+        lines = [self.out("ps", "-a", "--no-trunc", check=False)]
+        for process in sorted(pathlib.Path("/proc").glob("[0-9]*")):
+            with contextlib.suppress(OSError):
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                groups = (process / "cgroup").read_text()
+                if str(self.folder) in command or self.cgroup in groups:
+                    state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+                    waits = (process / "wchan").read_text()
+                    lines.append(f"{process.name} {state} {waits} {command[:150]}")
+        return "\n".join([*lines, self.log_tail(40)])
+
     def cgroups(self):
         """The node's cgroup parent, as a folder of each hierarchy."""
         roots = [CGROUPS, *CGROUPS.iterdir()]
@@ -266,8 +279,11 @@ class NodeTest(unittest.TestCase):
         services = node.lines("service", "ls", "-q")
         if services:
             node.docker("service", "rm", *services)
-        until(lambda: not node.lines("ps", "-aq", "--filter", "label=com.docker.swarm.task"),
-              "the tasks' containers are gone")
+        try:
+            until(lambda: not node.lines("ps", "-aq", "--filter", "label=com.docker.swarm.task"),
+                  "the tasks' containers are gone")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{node.describe()}") from None
         containers = node.lines("ps", "-aq")
         if containers:
             node.docker("rm", "-f", *containers)
