@@ -63,7 +63,11 @@ os::Co<Result<model::SessionId>> RpcLink::open(model::SessionRequest request, Li
     channel_.redirect(dialled_);
   }
   auto opened = co_await open_here(std::move(request), listener);
-  if (!opened && !listener_) remotes_.failed();
+  if (!opened && !listener_) {
+    // Over a connection that leads nowhere any more (a cut cable) no answer ever comes.
+    channel_.disconnect();
+    remotes_.failed();
+  }
   co_return opened;
 }
 
@@ -115,11 +119,10 @@ os::Co<> RpcLink::hear_session(std::unique_ptr<rpc::ClientCall> call) {
     }
     if (listener_) listener_->on_session(*message);
   }
+  // Also when another one is to take its place: that may fail to come.
+  if (messages_.call == call.get()) messages_.call = nullptr;
   call.reset();
-  if (turn == messages_.turn) {
-    messages_.call = nullptr;
-    end(reason);
-  }
+  if (turn == messages_.turn) end(reason);
   --running_;
   ended_.notify();
 }
@@ -150,11 +153,9 @@ os::Co<> RpcLink::hear_assignments(std::unique_ptr<rpc::ClientCall> call) {
     }
     if (listener_) listener_->on_assignments(*message);
   }
+  if (assignments_.call == call.get()) assignments_.call = nullptr;
   call.reset();
-  if (turn == assignments_.turn) {
-    assignments_.call = nullptr;
-    end(reason);
-  }
+  if (turn == assignments_.turn) end(reason);
   --running_;
   ended_.notify();
 }
@@ -184,8 +185,10 @@ os::Co<Result<std::string>> RpcLink::call(std::string_view method, std::string r
 
 os::Co<Result<Duration>> RpcLink::heartbeat(model::SessionId session) {
   std::string request = wire::encode_heartbeat_request(session);
-  CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kHeartbeat, std::move(request)));
-  co_return wire::decode_heartbeat_response(answer);
+  const auto answer = co_await call(kHeartbeat, std::move(request));
+  if (answer) co_return wire::decode_heartbeat_response(*answer);
+  if (answer.error().code == ErrorCode::DeadlineExceeded) channel_.disconnect();
+  co_return std::unexpected(answer.error());
 }
 
 os::Co<Result<void>> RpcLink::report(model::SessionId session,

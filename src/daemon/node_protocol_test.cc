@@ -62,6 +62,22 @@ TEST_F(NodeProtocolTest, ADescriptionIsRenewedWithinTheSession) {
   });
 }
 
+TEST_F(NodeProtocolTest, ARenewalThatFindsNoManagerEndsTheSession) {
+  run([](T& t) -> os::Co<> {
+    co_await t.open();
+    EXPECT_TRUE(co_await t.link->subscribe(*t.session));
+    co_await t.until([&] { return t.ear.assignments.size() == 1; });
+    // The streams break while the renewal is on its way, and the renewal fails.
+    co_await t.protocol->close();
+    model::SessionRequest request;
+    request.previous = *t.session;
+    const auto again = co_await t.link->open(std::move(request), t.ear);
+    EXPECT_EQ(again.error().code, ErrorCode::Unavailable);
+    co_await t.until([&] { return t.ear.ends.size() == 1; });
+    co_await t.link->finished();
+  });
+}
+
 TEST_F(NodeProtocolTest, ASessionEndsWithTheTermAndANewOneBegins) {
   run([](T& t) -> os::Co<> {
     co_await t.open();
