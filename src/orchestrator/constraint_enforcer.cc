@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "model/constraint.h"
 #include "model/resources.h"
+#include "orchestrator/node_fit.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -12,18 +12,6 @@ using model::Node;
 using model::Ref;
 using model::Task;
 using model::TaskState;
-
-bool is_enforced(const Node& node) {
-  return node.spec.availability == model::Availability::Active &&
-         node.status.state != model::NodeState::Down;
-}
-
-// Everything that a constraint or a reservation can be about.
-bool may_matter(const Node& before, const Node& after) {
-  return before.spec != after.spec || before.role != after.role ||
-         before.description != after.description || before.status.address != after.status.address ||
-         is_enforced(before) != is_enforced(after);
-}
 
 bool is_there(const model::GenericResource& wanted, const model::GenericResources& available) {
   if (const auto* count = std::get_if<int64_t>(&wanted.value)) {
@@ -61,12 +49,10 @@ class Room {
   bool known_ = false;
 };
 
-bool meets_constraints(const store::Tables& tables, const Task& task, const Node& node) {
+// The constraints that count are those of the service as it is now.
+bool breaks_constraints(const store::Tables& tables, const Task& task, const Node& node) {
   const auto service = tables.services().get(task.service_id);
-  const auto& placement = service ? service->spec.task->placement : task.spec->placement;
-  if (!placement) return true;
-  const auto constraints = model::parse_constraints(placement->constraints);
-  return !constraints || model::matches(*constraints, node);
+  return Constraints(service ? *service->spec.task : *task.spec).broken_by(node);
 }
 
 Task rejected(const Task& task, Time now) {
@@ -86,7 +72,7 @@ void plan_node(const store::Tables& tables, const Node& node, Time now, store::P
   sort_by_age(tasks);  // The oldest keep their room.
   Room room(node);
   for (const Ref<Task>& task : tasks) {
-    if (!meets_constraints(tables, *task, node) || !room.take(*task)) {
+    if (breaks_constraints(tables, *task, node) || !room.take(*task)) {
       plan.update_tasks.push_back(rejected(*task, now));
     }
   }

@@ -18,9 +18,6 @@
 
 namespace shoal::orchestrator {
 
-// What `docker service ps` shows of such a task.
-inline constexpr std::string_view kNoLongerMeets = "assigned node no longer meets constraints";
-
 class ConstraintEnforcer {
  public:
   void reset(const store::Tables& tables);

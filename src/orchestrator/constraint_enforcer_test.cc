@@ -78,6 +78,32 @@ TEST_F(Enforcer, APausedOrLostNodeKeepsItsTasksUntilItIsBack) {
   EXPECT_EQ(settle(), kRejected);
 }
 
+TEST_F(Enforcer, OnlyTheNodesThatChangedAreJudgedAndAllKindsOfServicesOnThem) {
+  constrained_service();
+  for (const char* id : {"n2", "n3"}) {
+    node(id, [](model::Node& n) { n.spec.annotations.labels["zone"] = "eu"; });
+  }
+  make_service("plain", 1);
+  model::TaskSpec spec;
+  spec.placement = model::Placement{.constraints = {"node.labels.zone == eu"}};
+  make_global("agent", spec);
+  for (const char* id : {"n1", "n2", "n3"}) {
+    put_task(fmt::format("web-{}", id), "web", 1, id, TaskState::Running);
+    put_task(fmt::format("plain-{}", id), "plain", 1, id, TaskState::Running);
+    put_task(fmt::format("agent-{}", id), "agent", 0, id, TaskState::Running);
+  }
+  drive(loop);
+  settle();
+  for (const char* id : {"n1", "n3"}) {
+    edit_node(id, [](model::Node& n) { n.spec.annotations.labels["zone"] = "us"; });
+  }
+  settle();
+  for (const auto& [id, task] : read().tasks().all()) {
+    const bool stays = id.view().starts_with("plain") || id.view().ends_with("n2");
+    EXPECT_EQ(task->status.state, stays ? TaskState::Running : TaskState::Rejected) << id.view();
+  }
+}
+
 TEST_F(Enforcer, EndedAndStoppingTasksAreLeftAlone) {
   constrained_service();
   put_task("a", "web", 1, "n1", TaskState::Failed);

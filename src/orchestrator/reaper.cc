@@ -96,7 +96,7 @@ std::optional<Time> Reaper::next_deadline() const {
 void Reaper::plan_history(const store::Tables& tables, const SlotKey& key,
                           store::Plan& plan) const {
   const auto service = tables.services().get(key.service);
-  auto tasks = tables.tasks().by_slot(key.service, key.slot);
+  auto tasks = tasks_in(tables, key);
   std::erase_if(tasks,
                 [](const Ref<Task>& task) { return task->desired_state == TaskState::Remove; });
   if (!service || tasks.size() < 2) return;

@@ -1,7 +1,6 @@
 // Deletes the tasks that nobody needs any more:
-// - those sent away (desired Remove; the replicated loop does that to all tasks of a service that
-// is
-//   gone), once their container is surely gone or when they never got a node;
+// - those sent away (desired Remove: all tasks of a service that is gone, and those of a global one
+//   on a node that is), once their container is surely gone or when they never ran;
 // - of every slot the oldest ended ones beyond the history limit of the cluster's spec, a negative
 //   limit meaning none. A service with max_attempts keeps max_attempts + 1: the restart rules count
 //   them (restart_rules.h).

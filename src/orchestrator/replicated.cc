@@ -29,6 +29,8 @@ std::vector<Candidate> occupied_slots(const store::TaskTable::Tasks& tasks) {
     if (slots.empty() || slots.back().slot != task->slot) slots.push_back({.slot = task->slot});
     Candidate& slot = slots.back();
     if (!is_live(*task)) continue;
+    // Of two, one moves off a drained node: the slot is where it runs.
+    if (slot.running) continue;
     slot.assigned = !task->node_id.empty();
     slot.running = task->status.state == TaskState::Running;
     slot.node = task->node_id;
@@ -63,9 +65,12 @@ std::vector<uint64_t> most_crowded(std::vector<Candidate> slots, uint64_t count)
   return leaving;
 }
 
+// Of a service that is gone: 0 is where the tasks of a global one are, which are not this loop's.
 std::vector<uint64_t> all_slots(const store::TaskTable::Tasks& tasks) {
   std::vector<uint64_t> slots;
-  for (const Candidate& slot : occupied_slots(tasks)) slots.push_back(slot.slot);
+  for (const Candidate& slot : occupied_slots(tasks)) {
+    if (slot.slot != 0) slots.push_back(slot.slot);
+  }
   return slots;
 }
 
@@ -143,7 +148,8 @@ ReplicatedLoop::Work ReplicatedLoop::look_at(const store::Tables& tables, const 
   work.service_version = service->meta.version;
   if (!is_replicated(*service)) return work;
   work.changes = plan_slots(tasks, *service);
-  work.annotations = share_annotations(*service, tasks.empty() ? nullptr : tasks.back().get());
+  work.annotations =
+      share_annotations(*service, tasks.empty() ? nullptr : tasks.back()->service_annotations);
   return work;
 }
 
@@ -170,7 +176,7 @@ bool ReplicatedLoop::work_off(const store::Tables& tables, const ServiceId& id, 
 
 void ReplicatedLoop::create_in_slot(const store::Tables& tables, const Service& service,
                                     uint64_t slot, const Work& work, Time now, store::Plan& plan) {
-  Task task = make_task(service, work.annotations, slot, now, rng_);
+  Task task = make_task(service, work.annotations, {service.id, slot, {}}, now, rng_);
   // A number that was taken away a moment ago may still have its container: the new one waits for
   // it, and the restart supervisor lets it go.
   for (const Ref<Task>& old : tables.tasks().by_slot(service.id, slot)) {

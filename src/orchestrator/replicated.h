@@ -1,6 +1,6 @@
 // Keeps each replicated service at its number of occupied slots: creates tasks in the lowest free
-// slots, takes slots away in the documented order, and sends away the tasks of a service that is
-// gone. What happens inside an occupied slot is the restart supervisor's (restart.h).
+// slots, takes slots away in the documented order, and sends away the tasks of one that is gone.
+// What happens inside an occupied slot is the restart supervisor's (restart.h).
 //
 // A service is looked at as a whole only when it is written; the resulting list of slots is then
 // worked off in chunks. Task events cost nothing here.

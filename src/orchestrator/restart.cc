@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "orchestrator/restart_rules.h"
+#include "orchestrator/slot_plan.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -28,11 +28,18 @@ bool wants_look(const Task& task) {
 
 void RestartLoop::reset(const store::Tables& tables) {
   dirty_.clear();
-  lost_nodes_.clear();
+  changed_nodes_.clear();
+  moving_.clear();
   deadlines_.clear();
-  for (const auto& [id, task] : tables.tasks().all()) {
-    if (wants_look(*task) || (is_live(*task) && is_stranded(*task, tables))) {
-      dirty_.insert(slot_of(*task));
+  for (const auto& [id, service] : tables.services().all()) {
+    const Task* before = nullptr;  // in the order of the slots
+    const Tasks tasks = tables.tasks().by_service(id);
+    for (const Ref<Task>& task : tasks) {
+      if (!is_live(*task)) continue;
+      // The leader before may not have lived to see the end of a move.
+      const bool twice = before && slot_of(*before) == slot_of(*task);
+      if (twice || wants_look(*task) || is_stranded(*task, tables)) dirty_.insert(slot_of(*task));
+      before = task.get();
     }
   }
 }
@@ -52,84 +59,72 @@ void RestartLoop::on_batch(const store::Batch& batch) {
 }
 
 void RestartLoop::on_task(const Ref<Task>& before, const Ref<Task>& after) {
+  const SlotKey key = slot_of(after ? *after : *before);
   // One that stopped, or is gone, may be what a waiting replacement waits for.
   const bool stopped = before && !has_ended(*before) && (!after || has_ended(*after));
-  if (stopped || (after && wants_look(*after))) dirty_.insert(slot_of(after ? *after : *before));
+  if (stopped || (after && wants_look(*after)) || moving_.contains(key)) dirty_.insert(key);
 }
 
 void RestartLoop::on_node(const Ref<Node>& before, const Ref<Node>& after) {
   if (!after) {
-    lost_nodes_.insert(before->id);
+    changed_nodes_.insert(before->id);
     return;
   }
   const bool changed = !before || before->status.state != after->status.state ||
                        before->spec.availability != after->spec.availability;
-  if (changed && !is_usable(*after)) lost_nodes_.insert(after->id);
+  // One that takes tasks again matters to those that were about to leave it.
+  if (changed && (!is_usable(*after) || !moving_.empty())) changed_nodes_.insert(after->id);
 }
 
 store::Plan RestartLoop::plan(const store::Tables& tables, Time now) {
-  take_lost_nodes(tables);
+  take_changed_nodes(tables);
   while (const auto key = deadlines_.pop_due(now)) dirty_.insert(*key);
   store::Plan plan;
   while (!dirty_.empty() && plan.size() < store::kPlanChangesMax) {
     const SlotKey key = *dirty_.begin();
     dirty_.erase(dirty_.begin());
-    plan_slot(tables, key, now, plan);
+    work_on(tables, key, now, plan);
   }
   return plan;
 }
 
 std::optional<Time> RestartLoop::next_deadline() const {
-  if (!dirty_.empty() || !lost_nodes_.empty()) return kAtOnce;
+  if (!dirty_.empty() || !changed_nodes_.empty()) return kAtOnce;
   return deadlines_.next();
 }
 
-void RestartLoop::take_lost_nodes(const store::Tables& tables) {
-  for (const model::NodeId& node : lost_nodes_) {
+void RestartLoop::take_changed_nodes(const store::Tables& tables) {
+  for (const model::NodeId& node : changed_nodes_) {
     for (const Ref<Task>& task : tables.tasks().by_node(node)) dirty_.insert(slot_of(*task));
   }
-  lost_nodes_.clear();
+  changed_nodes_.clear();
 }
 
-void RestartLoop::plan_slot(const store::Tables& tables, const SlotKey& key, Time now,
-                            store::Plan& plan) {
+void RestartLoop::work_on(const store::Tables& tables, const SlotKey& key, Time now,
+                          store::Plan& plan) {
   deadlines_.erase(key);
+  moving_.erase(key);
   const auto service = tables.services().get(key.service);
-  if (!service) return;  // Its tasks are sent away by the replicated loop.
-  Tasks slot = tables.tasks().by_slot(key.service, key.slot);
+  if (!service) return;  // Its tasks are sent away by its orchestrator.
+  Tasks slot = tasks_in(tables, key);
   sort_by_age(slot);
-  for (const Ref<Task>& task : Tasks(slot)) {
-    if (!is_live(*task)) continue;
-    if (model::is_terminal(task->status.state) || is_stranded(*task, tables)) {
-      replace(tables, *service, task, slot, now, plan);
-    } else if (task->desired_state == TaskState::Ready) {
-      release(tables, *task, slot, now, plan);
-    }
+  const SlotPlan todo = plan_slot(slot, *service, tables, now);
+  for (const Ref<Task>& task : todo.retire) {
+    Task retired = *task;
+    retired.desired_state = TaskState::Shutdown;
+    *std::ranges::find(slot, task) = std::make_shared<Task>(retired);
+    plan.update_tasks.push_back(std::move(retired));
   }
-}
-
-void RestartLoop::replace(const store::Tables& tables, const model::Service& service,
-                          const Ref<Task>& ended, Tasks& slot, Time now, store::Plan& plan) {
-  // One that failed before it was even released waits for its own delay first: no tight loop.
-  if (ended->desired_state == TaskState::Ready && model::is_terminal(ended->status.state)) {
-    const Time due = release_time(*ended, slot, tables).not_before;
-    if (now < due) return deadlines_.set(slot_of(*ended), due);
+  if (todo.succeed) {
+    auto annotations = share_annotations(*service, todo.succeed->service_annotations);
+    plan.create_tasks.push_back(
+        make_next(*service, std::move(annotations), key, slot, tables, now, rng_));
   }
-  Task retired = *ended;
-  retired.desired_state = TaskState::Shutdown;
-  plan.update_tasks.push_back(retired);
-
-  const bool others_live = std::ranges::any_of(
-      slot, [&](const Ref<Task>& other) { return is_live(*other) && other->id != ended->id; });
-  if (others_live || !should_restart(*ended, slot, now)) return;
-  Task task = make_task(service, share_annotations(service, ended.get()), ended->slot, now, rng_);
-  task.meta.created_at = now;  // As it will be stored; release_time() reads it.
-  *std::ranges::find(slot, ended) = std::make_shared<Task>(std::move(retired));
-  slot.push_back(std::make_shared<Task>(task));
-  const Release release = release_time(task, slot, tables);
-  if (release.at > now) task.desired_state = TaskState::Ready;
-  task.meta.created_at = {};
-  plan.create_tasks.push_back(std::move(task));
+  if (todo.keep && todo.keep->desired_state == TaskState::Ready) {
+    release(tables, *todo.keep, slot, now, plan);
+  }
+  if (todo.look_again_at) deadlines_.set(key, *todo.look_again_at);
+  if (todo.is_moving) moving_.insert(key);
 }
 
 void RestartLoop::release(const store::Tables& tables, const Task& task, const Tasks& slot,

@@ -3,12 +3,13 @@
 //
 // The replacement is made at once with desired state Ready, so that its image is there when the
 // delay is over; it is set Running after the delay and after the old one has stopped (semantics
-// 2.2; the rules themselves are in restart_rules.h). Service and slot decide which tasks belong
-// together; a slot is looked at only when one of its tasks or their node changed, or a delay is
-// over.
+// 2.2; the rules are in slot_plan.h and restart_rules.h). Service and slot, for a global service
+// its node, decide which tasks belong together; a slot is looked at only when one of its tasks or
+// their node changed, or a delay is over.
 //
-// Invariant: a slot has at most one task that is meant to run, and none is released while a task
-// before it may still run on a node that the manager reaches, but for the timeout.
+// Invariant: a slot has at most one task that is meant to run, but for the start-first move off a
+// drained node (slot_plan.h), and none is released while a task before it that was told to stop may
+// still run on a node that the manager reaches, but for the timeout.
 // Thread: the control thread. The shape of the class is explained in store/plan.h.
 #pragma once
 
@@ -34,17 +35,15 @@ class RestartLoop {
  private:
   void on_task(const model::Ref<model::Task>& before, const model::Ref<model::Task>& after);
   void on_node(const model::Ref<model::Node>& before, const model::Ref<model::Node>& after);
-  void take_lost_nodes(const store::Tables& tables);
-  void plan_slot(const store::Tables& tables, const SlotKey& key, Time now, store::Plan& plan);
-  void replace(const store::Tables& tables, const model::Service& service,
-               const model::Ref<model::Task>& ended, store::TaskTable::Tasks& slot, Time now,
-               store::Plan& plan);
+  void take_changed_nodes(const store::Tables& tables);
+  void work_on(const store::Tables& tables, const SlotKey& key, Time now, store::Plan& plan);
   void release(const store::Tables& tables, const model::Task& task,
                const store::TaskTable::Tasks& slot, Time now, store::Plan& plan);
 
   Rng& rng_;
   std::set<SlotKey> dirty_;
-  std::set<model::NodeId> lost_nodes_;  // down, drained or removed; their tasks were not looked at
+  std::set<model::NodeId> changed_nodes_;  // their tasks were not looked at since
+  std::set<SlotKey> moving_;               // off a drained node, start-first
   Deadlines<SlotKey> deadlines_;
 };
 

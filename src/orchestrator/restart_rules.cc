@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "orchestrator/node_fit.h"
+
 namespace shoal::orchestrator {
 namespace {
 
@@ -14,19 +16,26 @@ model::RestartPolicy policy_of(const model::TaskSpec& spec) {
   return spec.restart.value_or(model::RestartPolicy{});
 }
 
+// Whether `task` was made because the one before it had ended. A task of a global service may also
+// come back to its node; what becomes known of the old one after that is none of its business.
+bool follows_an_end(const Task& before, const Task& task) {
+  if (!is_global(task)) return true;
+  return ended_by_itself(before) && before.meta.updated_at <= task.meta.created_at;
+}
+
 // Replacements that count against max_attempts: every task of the same spec version but the first,
 // with a window those made within it.
 uint64_t count_restarts(const Task& ended, const Tasks& slot, Duration window, Time now) {
   const Time end = model::is_terminal(ended.status.state) ? ended.status.timestamp : now;
   uint64_t restarts = 0;
-  bool first = true;
+  const Task* before = nullptr;
   for (const Ref<Task>& task : slot) {
     if (task->desired_state == TaskState::Remove || task->spec_version != ended.spec_version) {
       continue;
     }
     const bool in_window = window == Duration{0} || task->meta.created_at >= end - window;
-    if (!first && in_window) ++restarts;
-    first = false;
+    if (before && in_window && follows_an_end(*before, *task)) ++restarts;
+    before = task.get();
   }
   return restarts;
 }
@@ -41,10 +50,9 @@ const Task* predecessor(const Task& task, const Tasks& slot) {
   return before;
 }
 
-bool left_drained_node(const Task& task, const store::Tables& tables) {
-  if (task.node_id.empty()) return false;
-  const auto node = tables.nodes().get(task.node_id);
-  return node && node->spec.availability == model::Availability::Drain;
+bool needs_delay(const Task& before, const Task& task, const store::Tables& tables) {
+  return before.desired_state != TaskState::Remove && !is_stranded(before, tables) &&
+         follows_an_end(before, task);
 }
 
 }  // namespace
@@ -67,17 +75,33 @@ bool should_restart(const Task& ended, const Tasks& slot, Time now) {
 Release release_time(const Task& task, const Tasks& slot, const store::Tables& tables) {
   const Time created = task.meta.created_at;
   const Task* before = predecessor(task, slot);
-  const bool no_delay =
-      before && (before->desired_state == TaskState::Remove || left_drained_node(*before, tables));
-  const Time not_before = no_delay ? created : created + restart_delay(*task.spec);
+  const bool at_once = before && !needs_delay(*before, task, tables);
+  const Time not_before = at_once ? created : created + restart_delay(*task.spec);
   Release release{.not_before = not_before, .at = not_before};
   for (const Ref<Task>& other : slot) {
     if (other->id == task.id) break;
-    if (is_stopped(*other, tables)) continue;
+    if (is_live(*other) || is_stopped(*other, tables)) continue;
     const Duration grace = other->spec->container.stop_grace_period.value_or(kDefaultStopGrace);
     release.at = std::max(release.at, created + kOldTaskTimeout + grace);
   }
   return release;
+}
+
+Task make_next(const model::Service& service, Ref<model::Annotations> annotations,
+               const SlotKey& key, const Tasks& tasks, const store::Tables& tables, Time now,
+               Rng& rng) {
+  Task task = make_task(service, std::move(annotations), key, now, rng);
+  if (tasks.empty()) return task;
+  task.meta.created_at = now;  // As it will be stored; release_time() reads it.
+  if (release_time(task, tasks, tables).at > now) task.desired_state = TaskState::Ready;
+  task.meta.created_at = {};
+  return task;
+}
+
+bool ended_by_itself(const Task& task) {
+  const TaskState state = task.status.state;
+  const bool rejected = state == TaskState::Rejected && task.status.error != kNoLongerMeets;
+  return rejected || state == TaskState::Complete || state == TaskState::Failed;
 }
 
 }  // namespace shoal::orchestrator

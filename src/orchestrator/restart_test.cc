@@ -166,16 +166,35 @@ TEST_F(Restart, AReplacementThatFailsBeforeItsDelayWaitsForIt) {
   EXPECT_EQ(live("web", 1)[0]->desired_state, TaskState::Ready);
 }
 
-TEST_F(Restart, ALostNodesTasksAreReplacedAfterTheDelay) {
+TEST_F(Restart, ALostNodesTasksAreReplacedAtOnce) {
   make_service("web", 1);
   put_task("old", "web", 1, "n1", TaskState::Running);
   drive(loop);
   set_node("n1", model::NodeState::Down);
   EXPECT_EQ(settle(),
-            "create task new1 service=web slot=1 state=new desired=ready message=\"created\"\n"
+            "create task new1 service=web slot=1 state=new desired=running message=\"created\"\n"
             "update task old service=web slot=1 node=n1 state=running desired=shutdown\n");
-  settle_after(5s);
-  EXPECT_EQ(live("web", 1)[0]->desired_state, TaskState::Running);
+}
+
+TEST_F(Restart, ARemovedNodesTasksAreReplacedAtOnce) {
+  make_service("web", 1);
+  put_task("old", "web", 1, "n1", TaskState::Running);
+  drive(loop);
+  remove_node("n1");
+  EXPECT_EQ(settle(),
+            "create task new1 service=web slot=1 state=new desired=running message=\"created\"\n"
+            "update task old service=web slot=1 node=n1 state=running desired=shutdown\n");
+}
+
+TEST_F(Restart, ANodeThatReturnsGetsNothingBack) {
+  make_service("web", 1);
+  put_task("old", "web", 1, "n1", TaskState::Running);
+  drive(loop);
+  set_node("n1", model::NodeState::Down);
+  settle();
+  report(only("web"), TaskState::Running, "n2");
+  set_node("n1", model::NodeState::Ready);
+  EXPECT_EQ(settle_after(1h), "");
 }
 
 TEST_F(Restart, ADrainedNodesTasksMoveWithoutDelayOnceTheyStopped) {

@@ -7,18 +7,32 @@ namespace shoal::orchestrator {
 
 using model::Task;
 
-bool is_stranded(const Task& task, const store::Tables& tables) {
+store::TaskTable::Tasks tasks_in(const store::Tables& tables, const SlotKey& key) {
+  if (!key.is_global()) return tables.tasks().by_slot(key.service, key.slot);
+  auto tasks = tables.tasks().by_node(key.node);
+  std::erase_if(tasks, [&](const auto& task) { return slot_of(*task) != key; });
+  return tasks;
+}
+
+bool is_on_drained_node(const Task& task, const store::Tables& tables) {
   if (task.node_id.empty()) return false;
   const auto node = tables.nodes().get(task.node_id);
-  return !node || node->status.state == model::NodeState::Down ||
+  return node && node->status.state != model::NodeState::Down &&
          node->spec.availability == model::Availability::Drain;
 }
 
-bool is_stopped(const Task& task, const store::Tables& tables) {
-  if (has_ended(task)) return true;
+bool is_on_lost_node(const Task& task, const store::Tables& tables) {
   if (task.node_id.empty()) return false;
   const auto node = tables.nodes().get(task.node_id);
   return !node || node->status.state == model::NodeState::Down;
+}
+
+bool is_stranded(const Task& task, const store::Tables& tables) {
+  return is_on_drained_node(task, tables) || is_on_lost_node(task, tables);
+}
+
+bool is_stopped(const Task& task, const store::Tables& tables) {
+  return has_ended(task) || is_on_lost_node(task, tables);
 }
 
 void sort_by_age(store::TaskTable::Tasks& tasks) {
@@ -28,20 +42,18 @@ void sort_by_age(store::TaskTable::Tasks& tasks) {
 }
 
 model::Ref<model::Annotations> share_annotations(const model::Service& service,
-                                                 const Task* sibling) {
-  if (sibling && sibling->service_annotations &&
-      *sibling->service_annotations == service.spec.annotations) {
-    return sibling->service_annotations;
-  }
+                                                 model::Ref<model::Annotations> shared) {
+  if (shared && *shared == service.spec.annotations) return shared;
   return std::make_shared<model::Annotations>(service.spec.annotations);
 }
 
 Task make_task(const model::Service& service, model::Ref<model::Annotations> annotations,
-               uint64_t slot, Time now, Rng& rng) {
+               const SlotKey& slot, Time now, Rng& rng) {
   Task task;
   task.id = model::TaskId::random(rng);
   task.service_id = service.id;
-  task.slot = slot;
+  task.slot = slot.slot;
+  task.node_id = slot.node;
   task.spec = service.spec.task;
   task.service_annotations = std::move(annotations);
   task.spec_version = service.spec_version;

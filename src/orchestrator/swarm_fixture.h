@@ -27,10 +27,16 @@ class SwarmFixture : public store::Swarm {
     create(std::move(object));
   }
 
+  void make_global(std::string_view name, model::TaskSpec spec = {}) {
+    make_service(name, 0, std::move(spec));
+    edit_service(name, [](model::Service& s) { s.spec.mode = model::GlobalMode{}; });
+  }
+
   void scale(std::string_view name, uint64_t replicas) {
     edit_service(name, [&](model::Service& s) { s.spec.mode = model::ReplicatedMode{replicas}; });
   }
 
+  void remove_node(std::string_view id) { remove(model::NodeId::of(id)); }
   void remove_service(std::string_view name) { remove(model::ServiceId::of(name)); }
 
   void set_node(std::string_view id, model::NodeState state) {
@@ -68,6 +74,13 @@ class SwarmFixture : public store::Swarm {
 
   store::TaskTable::Tasks tasks(std::string_view service) const {
     return read().tasks().by_service(model::ServiceId::of(service));
+  }
+
+  // The tasks of a global service that are meant to run on a node.
+  store::TaskTable::Tasks live_on(std::string_view node, std::string_view service) const {
+    auto found = tasks_in(read(), {model::ServiceId::of(service), 0, model::NodeId::of(node)});
+    std::erase_if(found, [](const auto& task) { return !is_live(*task); });
+    return found;
   }
 
   // The tasks of a slot that are meant to run.
@@ -111,9 +124,11 @@ class SwarmFixture : public store::Swarm {
     store::Plan plan = loop.plan(read(), now());
     if (plan.empty()) {
       const auto next = loop.next_deadline();
-      CHECK(!next || *next > now(), "an empty plan leaves the loop due");
+      idle_plans_ = next && *next <= now() ? idle_plans_ + 1 : 0;
+      CHECK(idle_plans_ < kIdlePlansMax, "a loop is always due and plans nothing");
       return true;
     }
+    idle_plans_ = 0;
     ++plan_count;
     plans_ += text_of(plan);
     apply(std::move(plan));
@@ -131,6 +146,9 @@ class SwarmFixture : public store::Swarm {
   std::vector<std::unique_ptr<store::Store::Watch>> watches_;
   std::vector<std::function<bool()>> steps_;
   std::string plans_;
+  // A plan that only looked around may leave its loop due, but not for ever.
+  static constexpr int kIdlePlansMax = 100;
+  int idle_plans_ = 0;
 };
 
 }  // namespace shoal::orchestrator

@@ -25,6 +25,7 @@
 #include "dispatcher/dispatcher.h"
 #include "manager/core/control_loop.h"
 #include "orchestrator/constraint_enforcer.h"
+#include "orchestrator/global.h"
 #include "orchestrator/reaper.h"
 #include "orchestrator/replicated.h"
 #include "orchestrator/restart.h"
@@ -84,6 +85,7 @@ class Control {
 
   store::Store& store_;
   orchestrator::ReplicatedLoop replicated_;
+  orchestrator::GlobalLoop global_;
   orchestrator::RestartLoop restart_;
   allocator::Allocator allocator_;
   scheduler::Scheduler scheduler_;
