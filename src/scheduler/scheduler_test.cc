@@ -288,6 +288,101 @@ TEST_F(SchedulerTest, APreassignedTaskIsOnlyChecked) {
   EXPECT_EQ(state_of(bad), TaskState::Assigned);
 }
 
+TEST_F(SchedulerTest, APreassignedTaskNeverGoesElsewhere) {
+  swarm.node("n1", [](model::Node& node) { node.status.state = model::NodeState::Down; });
+  swarm.node("n2");
+  service("agent");
+  const auto task = pending("agent", 0, "n1");
+  settle();
+  EXPECT_EQ(node_of(task), "n1");
+  EXPECT_EQ(error_of(task), "no suitable node (1 node not available for new tasks)");
+  swarm.edit_node("n1", [](auto& node) { node.status.state = model::NodeState::Ready; });
+  settle();
+  EXPECT_EQ(state_of(task), TaskState::Assigned);
+  EXPECT_EQ(error_of(task), "");
+}
+
+TEST_F(SchedulerTest, APreassignedTaskIsTriedAgainWhenItsNodeHasRoom) {
+  for (const auto node : {"n1", "n2"}) swarm.node(node);
+  service("db", [&](auto& spec) { reserve(spec, 3); });
+  service("agent", [&](auto& spec) { reserve(spec, 2); });
+  const auto here = swarm.task("db", 1, TaskState::Running, "n1")->id.str();
+  const auto there = swarm.task("db", 2, TaskState::Running, "n2")->id.str();
+  const auto task = pending("agent", 0, "n1");
+  settle();
+  EXPECT_EQ(error_of(task), "no suitable node (insufficient resources on 1 node)");
+  swarm.edit_task(there, [](auto& one) { one.status.state = TaskState::Failed; });
+  EXPECT_EQ(settle(), 0u) << "room on another node is none of its business";
+  swarm.edit_task(here, [](auto& one) { one.status.state = TaskState::Failed; });
+  settle();
+  EXPECT_EQ(state_of(task), TaskState::Assigned);
+}
+
+TEST_F(SchedulerTest, APreassignedTaskIsTriedAgainWhenAHostPortIsFree) {
+  swarm.node("n1");
+  service("agent");
+  const auto old = pending("agent", 0, "n1"), next = pending("agent", 0, "n1");
+  const auto endpoint = std::make_shared<model::Endpoint>();
+  endpoint->ports = {{.published_port = 8080, .mode = model::PublishMode::Host}};
+  for (const auto& id : {old, next}) {
+    swarm.edit_task(id, [&](auto& task) { task.endpoint = endpoint; });
+  }
+  settle();
+  EXPECT_EQ(error_of(next), "no suitable node (host-mode port already in use on 1 node)");
+  swarm.edit_task(old, [](auto& task) { task.desired_state = TaskState::Shutdown; });
+  settle();
+  EXPECT_EQ(state_of(next), TaskState::Pending) << "it is told to stop, and still there";
+  swarm.edit_task(old, [](auto& task) { task.status.state = TaskState::Shutdown; });
+  settle();
+  EXPECT_EQ(state_of(next), TaskState::Assigned);
+}
+
+TEST_F(SchedulerTest, APreassignedTaskIsTriedAgainWhenItsNodeChanges) {
+  swarm.node("n1", [](auto& node) { node.description.platform.architecture = "aarch64"; });
+  service("agent", [](auto& spec) {
+    spec.placement = model::Placement{.platforms = {{.architecture = "amd64", .os = "linux"}}};
+  });
+  const auto task = pending("agent", 0, "n1");
+  settle();
+  EXPECT_EQ(error_of(task), "no suitable node (unsupported platform on 1 node)");
+  swarm.edit_node("n1", [](auto& node) { node.description.platform.architecture = "x86_64"; });
+  settle();
+  EXPECT_EQ(state_of(task), TaskState::Assigned);
+}
+
+TEST_F(SchedulerTest, APreassignedTaskWaitsForANodeThatItDoesNotKnowYet) {
+  service("agent");
+  const auto task = pending("agent", 0, "n1");
+  settle();
+  EXPECT_EQ(error_of(task), "no suitable node");
+  swarm.node("n1");
+  settle();
+  EXPECT_EQ(state_of(task), TaskState::Assigned);
+}
+
+TEST_F(SchedulerTest, APreassignedTaskOfARemovedNodeEndsWhenItIsSentAway) {
+  swarm.node("n1", [](model::Node& node) { node.spec.availability = model::Availability::Pause; });
+  service("agent");
+  const auto task = pending("agent", 0, "n1");
+  settle();
+  swarm.remove(NodeId::of("n1"));
+  settle();
+  swarm.edit_task(task, [](auto& one) { one.desired_state = TaskState::Remove; });
+  settle();
+  EXPECT_EQ(state_of(task), TaskState::Shutdown);
+  EXPECT_EQ(scheduler.next_deadline(), std::nullopt);
+}
+
+TEST_F(SchedulerTest, PreassignedTasksTakeRoomOnTheirNode) {
+  for (const auto node : {"n1", "n2"}) swarm.node(node);
+  service("agent", [&](auto& spec) { reserve(spec, 3); });
+  service("web", [&](auto& spec) { reserve(spec, 2); });
+  pending("agent", 0, "n1");
+  const auto web = pending("web", 1);
+  settle();
+  EXPECT_EQ(node_of(web), "n2");
+}
+
 TEST_F(SchedulerTest, APendingTaskToldToStopEndsHere) {
   service("web");
   const auto task = pending("web", 1);
