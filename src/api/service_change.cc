@@ -55,10 +55,9 @@ bool needs_new_tasks(const ServiceSpec& before, const ServiceSpec& after) {
 
 Result<void> check_spec(const ServiceSpec& spec) {
   RETURN_IF_ERROR(model::validate(spec));
-  if (std::holds_alternative<model::GlobalMode>(spec.mode)) {
-    return unimplemented("global services are not supported by this version of Shoal yet");
-  }
-  if (!std::holds_alternative<model::ReplicatedMode>(spec.mode)) {
+  const bool is_job = !std::holds_alternative<model::ReplicatedMode>(spec.mode) &&
+                      !std::holds_alternative<model::GlobalMode>(spec.mode);
+  if (is_job) {
     return unimplemented("jobs are not supported by this version of Shoal yet");
   }
   for (const auto& secret : spec.task->container.secrets) {

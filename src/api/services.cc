@@ -60,8 +60,17 @@ std::string encode_list(const std::vector<Ref<Service>>& services,
   return json.take();
 }
 
-// Docker's ServiceStatus for one service.
-ServiceCounts count(const Service& service, const store::TaskTable::Tasks& tasks) {
+// As last heard of, on a node that may still be running it.
+bool is_running(const model::Task& task, const store::NodeTable& nodes) {
+  if (task.status.state != TaskState::Running) return false;
+  const auto node = nodes.get(task.node_id);
+  return node && node->status.state != model::NodeState::Down;
+}
+
+// Docker's ServiceStatus for one service. What a global service wants is not written anywhere: it
+// is the tasks that are desired to run.
+ServiceCounts count(const Service& service, const store::Tables& tables,
+                    const store::TaskTable::Tasks& tasks) {
   ServiceCounts counts;
   const bool is_global = std::holds_alternative<model::GlobalMode>(service.spec.mode);
   if (const auto* mode = std::get_if<model::ReplicatedMode>(&service.spec.mode)) {
@@ -71,7 +80,7 @@ ServiceCounts count(const Service& service, const store::TaskTable::Tasks& tasks
   }
   for (const auto& task : tasks) {
     if (is_global && task->desired_state == TaskState::Running) ++counts.desired;
-    if (task->status.state == TaskState::Running) ++counts.running;
+    if (is_running(*task, tables.nodes())) ++counts.running;
     if (task->job_iteration && task->status.state == TaskState::Complete) ++counts.completed;
   }
   return counts;
@@ -116,12 +125,12 @@ os::Co<Counts> ServicesApi::count_tasks(const std::vector<Ref<Service>>& service
       co_await context_.loop.turn();
       visited = 0;
     }
-    store::TaskTable::Tasks tasks;
-    if (store::Store* store = context_.swarm.store()) {
-      tasks = store->read().tasks().by_service(service->id);
-    }
+    static const store::Tables kNone;
+    const store::Store* store = context_.swarm.store();
+    const store::Tables& tables = store ? store->read() : kNone;
+    const auto tasks = tables.tasks().by_service(service->id);
     visited += tasks.size() + 1;
-    counts[service->id] = count(*service, tasks);
+    counts[service->id] = count(*service, tables, tasks);
   }
   co_return counts;
 }

@@ -172,8 +172,10 @@ TEST_F(SwarmObjects, BadServicesAreRefusedInDockersWords) {
       {R"("Name":"b","EndpointSpec":{"Ports":[{"TargetPort":80,"PublishedPort":8080}]})", 400,
        "port '8080' is already in use by service 'web'"},
       {R"("Name":"b","Networks":[{"Target":"nonet"}])", 404, "network nonet not found"},
-      {R"("Name":"b","Mode":{"Global":{}})", 501, "global services are not supported"},
+      {R"("Name":"b","Mode":{"Global":{},"Replicated":{"Replicas":1}})", 400,
+       "must specify only one service mode"},
       {R"("Name":"b","Mode":{"ReplicatedJob":{}})", 501, "jobs are not supported"},
+      {R"("Name":"b","Mode":{"GlobalJob":{}})", 501, "jobs are not supported"},
       {R"("Name":7)", 400, "json: cannot unmarshal number into Go struct field ServiceSpec.Name"},
   };
   for (const auto& one : kCases) {
@@ -274,6 +276,71 @@ TEST_F(SwarmObjects, ServiceFiltersAndStatusWork) {
   EXPECT_EQ(status("/services?status=true")["DesiredTasks"], 1);
   EXPECT_TRUE(status("/v1.40/services?status=true").is_null());
   EXPECT_TRUE(status("/services").is_null());
+}
+
+TEST_F(SwarmObjects, AGlobalServiceIsCreatedListedInspectedUpdatedAndRemoved) {
+  ASSERT_EQ(create(R"("Name":"web")").status, 201);
+  const Answer made = create(R"("Name":"agent","Mode":{"Global":{}})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_THAT(names(filtered("/services", R"({"mode":["global"]})")), ElementsAre("agent"));
+  EXPECT_THAT(names(filtered("/services", R"({"mode":["replicated"]})")), ElementsAre("web"));
+  EXPECT_EQ(json::parse(get("/services/agent").body)["Spec"]["Mode"],
+            json::parse(R"({"Global":{}})"));
+
+  const auto update = [&](std::string_view rest) {
+    return post(fmt::format("/services/agent/update?version={}", service("agent")->meta.version),
+                fmt::format(R"({{"Name":"agent",{},{}}})", kTask, rest));
+  };
+  EXPECT_EQ(update(R"("Mode":{"Global":{}},"Labels":{"a":"b"})").status, 200);
+  EXPECT_EQ(service("agent")->spec.annotations.labels.at("a"), "b");
+  const Answer other_mode = update(R"("Mode":{"Replicated":{"Replicas":2}})");
+  EXPECT_EQ(other_mode.status, 501);
+  EXPECT_THAT(message(other_mode), HasSubstr("service mode change is not allowed"));
+  const Answer scaled = update(R"("Mode":{"Global":{"Replicas":2}})");
+  EXPECT_EQ(scaled.status, 200) << "Docker passes over what it does not know";
+  EXPECT_EQ(ask({"DELETE", "/services/agent", ""}).status, 200);
+  EXPECT_EQ(service("agent"), nullptr);
+}
+
+TEST_F(SwarmObjects, TheTasksOfAGlobalServiceAreNamedAfterTheirNodesAndCounted) {
+  ASSERT_EQ(create(R"("Name":"agent","Mode":{"Global":{}})").status, 201);
+  write([&](store::WriteTx& tx) -> Result<void> {
+    const auto agent = tx.read().services().by_name("agent");
+    model::Task task;
+    task.service_id = agent->id;
+    task.spec = agent->spec.task;
+    task.spec_version = agent->spec_version;
+    task.service_annotations = std::make_shared<const model::Annotations>(agent->spec.annotations);
+    task.status.state = model::TaskState::Running;
+    task.id = model::TaskId::of("t1");
+    task.node_id = model::NodeId::of("n1");
+    RETURN_IF_ERROR(tx.create(task));
+    task.id = model::TaskId::of("t2");
+    task.node_id = model::NodeId::of("n2");
+    return tx.create(task);
+  });
+  EXPECT_EQ(json::parse(get("/tasks/agent.n2.t2").body)["ID"], "t2");
+  EXPECT_FALSE(json::parse(get("/tasks/t1").body).contains("Slot"));
+  const json first = json::parse(filtered("/tasks", R"({"name":["agent.n1"]})").body);
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0]["NodeID"], "n1");
+
+  const auto status = [&] {
+    return json::parse(get("/services?status=true").body)[0]["ServiceStatus"];
+  };
+  EXPECT_EQ(status()["RunningTasks"], 2);
+  EXPECT_EQ(status()["DesiredTasks"], 2);
+  // The node is lost: its task stays as it was last seen, and counts for nothing.
+  write([&](store::WriteTx& tx) -> Result<void> {
+    model::Node node = *tx.read().nodes().get(model::NodeId::of("n2"));
+    node.status.state = model::NodeState::Down;
+    RETURN_IF_ERROR(tx.update(node));
+    model::Task task = *tx.read().tasks().get(model::TaskId::of("t2"));
+    task.desired_state = model::TaskState::Shutdown;
+    return tx.update(task);
+  });
+  EXPECT_EQ(status()["RunningTasks"], 1);
+  EXPECT_EQ(status()["DesiredTasks"], 1);
 }
 
 TEST_F(SwarmObjects, ReferencesThatFitSeveralOrNoneAreToldApart) {

@@ -76,7 +76,7 @@ class BadInput(NodeTest):
         ports = {"Ports": [{"TargetPort": 80, "PublishedPort": 70000}]}
         self.refused(400, "", *create, self.spec(EndpointSpec=ports))
         self.refused(404, "nothing not found", "GET", "/services/nothing")
-        self.refused(501, "", *create, self.spec(Mode={"Global": {}}))
+        self.refused(501, "", *create, self.spec(Mode={"GlobalJob": {}}))
 
     def test_values_that_no_field_knows(self):
         create = ("POST", "/services/create")
