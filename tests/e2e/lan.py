@@ -12,9 +12,15 @@ class Lan:
         self.joined = 0
 
     def join(self, namespaces):
-        """Returns the address."""
+        """The next node. Returns its address."""
         self.joined += 1
-        port, address = f"port{self.joined}", f"10.99.0.{self.joined}"
+        return self.plug_in(self.joined, namespaces)
+
+    def plug_in(self, number, namespaces):
+        """A node with new namespaces gets its cable (the old one went with the old ones) and address."""
+        port, address = f"port{number}", f"10.99.0.{number}"
+        # The kernel takes its time with namespaces that ended.
+        self.switch.run("ip", "link", "delete", port, check=False)
         self.switch.run("ip", "link", "add", port, "master", "br0", "type", "veth", "peer", "name", "eth0",
                         "netns", namespaces.process.pid)
         self.switch.run("ip", "link", "set", port, "up")
