@@ -114,6 +114,7 @@ void AgentHost::connect() {
         return dispatcher.open_session(node_, request, loop_.now());
       },
       [this](const Result<model::SessionId>& opened) {
+        if (!opened && opened.error().code == ErrorCode::NotFound) return leave();
         if (!opened) return lose_session(opened.error().message);
         later(kSessionTimeout, [this, id = *opened] {
           if (session_ != id) lose_session("no session message");
@@ -128,6 +129,15 @@ void AgentHost::lose_session(std::string_view why) {
   agent_->on_session_lost();
   later(random_pause(rng_, back_off_), [this] { connect(); });
   back_off_ = std::min(back_off_ * 2, kBackOffMax);
+}
+
+void AgentHost::leave() {
+  trace_.note("{} is removed and leaves", node_);
+  ++life_;
+  ++connection_;
+  executor_.detach();
+  agent_.reset();
+  executor_.lose_power();
 }
 
 void AgentHost::receive(const dispatcher::Outgoing& sent) {

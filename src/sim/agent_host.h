@@ -1,7 +1,8 @@
 // One node: the real agent over a simulated executor, and the link between it and the manager.
 // Calls may be lost in either direction, late or doubled; what the manager sends arrives in order
 // or the stream breaks, as on a TCP connection. Whatever fails ends the session; the agent opens a
-// new one after a back-off.
+// new one after a back-off. One that hears that its node was removed leaves for good, with its
+// containers.
 #pragma once
 
 #include <functional>
@@ -50,6 +51,7 @@ class AgentHost {
   void end_life(Duration away, std::string_view why);
   void connect();
   void lose_session(std::string_view why);
+  void leave();
   void notice_broken_stream(Duration delay);
   void deliver(const dispatcher::Outgoing& outgoing);
   void on_message(const model::SessionMessage& message);

@@ -3,13 +3,18 @@
 #include <map>
 #include <set>
 
+#include "model/constraint.h"
+
 namespace shoal::sim {
 namespace {
 
 using model::Ref;
+using model::Service;
 using model::Task;
 using model::TaskId;
 using model::TaskState;
+
+using Problems = std::vector<std::string>;
 
 // Every container that runs, with its node.
 std::map<TaskId, model::NodeId> running_containers(
@@ -21,45 +26,74 @@ std::map<TaskId, model::NodeId> running_containers(
   return running;
 }
 
-void check_service(const store::Tables& tables, const model::Service& service,
-                   const std::map<TaskId, model::NodeId>& running,
-                   std::vector<std::string>& problems) {
-  const uint64_t wanted = std::get<model::ReplicatedMode>(service.spec.mode).replicas;
-  std::set<uint64_t> slots;
-  for (const Ref<Task>& task : tables.tasks().by_service(service.id)) {
-    if (task->desired_state == TaskState::Remove) {
-      problems.push_back(fmt::format("{} waits to be removed", task->id));
-      continue;
-    }
-    slots.insert(task->slot);
-    if (!orchestrator::is_live(*task)) continue;
-    const auto at = running.find(task->id);
-    if (task->status.state != TaskState::Running || at == running.end() ||
-        at->second != task->node_id) {
-      problems.push_back(fmt::format(
-          "{} of {} on {} is {}, desired {}, and its container {}", task->id, service.name(),
-          task->node_id, model::to_string(task->status.state),
-          model::to_string(task->desired_state), at == running.end() ? "does not run" : "runs"));
-    }
+// Where a task of the service may run in the end.
+bool is_place_for(const Service& service, const model::Node& node) {
+  if (node.status.state != model::NodeState::Ready ||
+      node.spec.availability != model::Availability::Active) {
+    return false;
   }
-  if (slots.size() != wanted) {
-    problems.push_back(fmt::format("{} has {} slots of {}", service.name(), slots.size(), wanted));
+  if (!service.spec.task->placement) return true;
+  const auto constraints = model::parse_constraints(service.spec.task->placement->constraints);
+  return constraints && model::matches(*constraints, node);
+}
+
+void check_task(const store::Tables& tables, const Service& service, const Task& task,
+                const std::map<TaskId, model::NodeId>& running, Problems& problems) {
+  if (task.desired_state == TaskState::Remove) {
+    problems.push_back(fmt::format("{} waits to be removed", task.id));
+  }
+  if (!orchestrator::is_live(task)) return;
+  const auto at = running.find(task.id);
+  if (task.status.state != TaskState::Running || at == running.end() ||
+      at->second != task.node_id) {
+    problems.push_back(fmt::format(
+        "{} of {} on {} is {}, desired {}, and its container {}", task.id, service.name(),
+        task.node_id, model::to_string(task.status.state), model::to_string(task.desired_state),
+        at == running.end() ? "does not run" : "runs"));
+  }
+  const auto node = tables.nodes().get(task.node_id);
+  if (!node || !is_place_for(service, *node)) {
+    problems.push_back(fmt::format("{} of {} is on {}, which is no place for it", task.id,
+                                   service.name(), task.node_id));
   }
 }
 
 // Slots may only be dead where the policy says so.
-void check_dead_slots(const store::Tables& tables, const model::Service& service,
-                      std::vector<std::string>& problems) {
-  const auto& restart = service.spec.task->restart;
-  const bool gives_up =
-      restart && (restart->condition != model::RestartCondition::Any || restart->max_attempts != 0);
-  if (gives_up) return;
-  std::map<uint64_t, int> live;
+bool may_give_up(const Service& service) {
+  const auto policy = service.spec.task->restart.value_or(model::RestartPolicy{});
+  return policy.condition != model::RestartCondition::Any || policy.max_attempts != 0;
+}
+
+void check_live_count(const Service& service, const orchestrator::SlotKey& key, size_t live,
+                      size_t wanted, Problems& problems) {
+  if (live == wanted || (live == 0 && may_give_up(service))) return;
+  problems.push_back(fmt::format("{}.{}{} has {} tasks that are meant to run, not {}",
+                                 service.name(), key.slot, key.node, live, wanted));
+}
+
+void check_service(const store::Tables& tables, const Service& service,
+                   const std::map<TaskId, model::NodeId>& running, Problems& problems) {
+  std::map<orchestrator::SlotKey, size_t> live;
   for (const Ref<Task>& task : tables.tasks().by_service(service.id)) {
-    if (task->desired_state != TaskState::Remove) live[task->slot] += orchestrator::is_live(*task);
+    check_task(tables, service, *task, running, problems);
+    if (task->desired_state == TaskState::Remove) continue;
+    live[orchestrator::slot_of(*task)] += orchestrator::is_live(*task);
   }
-  for (const auto& [slot, count] : live) {
-    if (count == 0) problems.push_back(fmt::format("{}.{} is dead", service.name(), slot));
+  if (const auto* mode = std::get_if<model::ReplicatedMode>(&service.spec.mode)) {
+    if (live.size() != mode->replicas) {
+      problems.push_back(
+          fmt::format("{} has {} slots of {}", service.name(), live.size(), mode->replicas));
+    }
+    for (const auto& [key, count] : live) check_live_count(service, key, count, 1, problems);
+    return;
+  }
+  for (const auto& [id, node] : tables.nodes().all()) {
+    const orchestrator::SlotKey key{service.id, 0, id};
+    check_live_count(service, key, live[key], is_place_for(service, *node) ? 1 : 0, problems);
+    live.erase(key);
+  }
+  for (const auto& [key, count] : live) {
+    problems.push_back(fmt::format("{} has tasks on {}, which is gone", service.name(), key.node));
   }
 }
 
@@ -71,7 +105,6 @@ std::vector<std::string> unconverged(const store::Tables& tables,
   const auto running = running_containers(agents);
   for (const auto& [id, service] : tables.services().all()) {
     check_service(tables, *service, running, problems);
-    check_dead_slots(tables, *service, problems);
   }
   for (const auto& [id, node] : running) {
     const auto task = tables.tasks().get(id);
@@ -82,6 +115,11 @@ std::vector<std::string> unconverged(const store::Tables& tables,
   for (const auto& [id, task] : tables.tasks().all()) {
     if (!tables.services().get(task->service_id)) {
       problems.push_back(fmt::format("{} outlives its service", id));
+    }
+  }
+  for (const auto& [id, node] : tables.nodes().all()) {
+    if (node->status.state != model::NodeState::Ready) {
+      problems.push_back(fmt::format("{} is not ready", id));
     }
   }
   return problems;

@@ -1,5 +1,6 @@
-// Liveness: whatever the faults did, once they have stopped every service reaches its spec, and no
-// container runs that no task owns.
+// Liveness: whatever the faults did, once they have stopped every service reaches its spec: one
+// task that runs in each slot, of a global service one on each node that is a place for it and none
+// on others; and no container runs that no task owns.
 #pragma once
 
 #include <string>
@@ -9,8 +10,9 @@
 
 namespace shoal::sim {
 
-// What is not yet as it should be, one sentence each; empty: converged. Expects a leader and at
-// least one node that takes tasks. A slot whose restart policy gave up counts as reached.
+// What is not yet as it should be, one sentence each; empty: converged. Expects a leader, at least
+// one node that takes every task, and none that is paused. A slot whose restart policy gave up
+// counts as reached.
 std::vector<std::string> unconverged(const store::Tables& tables,
                                      const std::vector<std::unique_ptr<AgentHost>>& agents);
 

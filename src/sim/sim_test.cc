@@ -16,7 +16,7 @@ using testing::IsEmpty;
 constexpr uint64_t kSeeds = 100;
 
 TEST(Simulation, NoSeedBreaksARule) {
-  uint64_t starts = 0, overlaps = 0, leaderships = 0;
+  uint64_t starts = 0, overlaps = 0, leaderships = 0, moves = 0, stops = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     Swarm swarm({.seed = seed});
     swarm.run();
@@ -24,11 +24,15 @@ TEST(Simulation, NoSeedBreaksARule) {
     starts += swarm.container_starts();
     overlaps += swarm.slots().accepted_overlaps();
     leaderships += swarm.manager().leadership_count();
+    moves += swarm.slots().moves();
+    stops += swarm.stops().count();
   }
   // The runs were worth something.
   EXPECT_GT(starts, 50 * kSeeds);
   EXPECT_GT(leaderships, 2 * kSeeds);
   EXPECT_GT(overlaps, 0u);
+  EXPECT_GT(moves, kSeeds);
+  EXPECT_GT(stops, 20 * kSeeds);
 }
 
 TEST(Simulation, TheSeedDecidesEveryEvent) {
@@ -94,7 +98,7 @@ model::Task twin_of(const model::Task& task) {
   model::Task twin = task;
   twin.id = model::TaskId::of("x" + task.id.str());
   twin.meta = {};
-  twin.node_id = {};
+  if (!orchestrator::is_global(task)) twin.node_id = {};
   twin.status = {.timestamp = {}, .state = TaskState::New};
   return twin;
 }
@@ -166,12 +170,39 @@ TEST(Checkers, TwoContainersOfOneSlotAreCaught) {
 }
 
 TEST(Checkers, AServiceThatNeverComesBackIsCaught) {
+  const auto breaches = breaches_with("replicated", [](const model::Task& task, auto& plan) {
+    if (task.status.state != TaskState::Running) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().desired_state = TaskState::Remove;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("not converged")));
+}
+
+TEST(Checkers, AStopWithoutReasonIsCaught) {
   const auto breaches = breaches_with("restart", [](const model::Task& task, auto& plan) {
     if (task.desired_state != TaskState::Running) return;
     plan.update_tasks.push_back(task);
     plan.update_tasks.back().desired_state = TaskState::Shutdown;
   });
-  EXPECT_THAT(breaches, Contains(HasSubstr("not converged")));
+  EXPECT_THAT(breaches, Contains(HasSubstr("with which nothing was wrong")));
+}
+
+TEST(Checkers, ATaskTakenOffANodeThatFitsIsCaught) {
+  const auto breaches = breaches_with("constraints", [](const model::Task& task, auto& plan) {
+    if (task.status.state != TaskState::Running) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().status.state = TaskState::Rejected;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("which it fits")));
+}
+
+TEST(Checkers, ATaskOfAGlobalServiceWithoutANodeIsCaught) {
+  const auto breaches = breaches_with("global", [](const model::Task& task, auto& plan) {
+    if (!orchestrator::is_global(task)) return;
+    plan.create_tasks.push_back(twin_of(task));
+    plan.create_tasks.back().node_id = {};
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("was made for slot 0")));
 }
 
 }  // namespace

@@ -1,16 +1,22 @@
 #include "sim/slot_checker.h"
 
-#include "orchestrator/constraint_enforcer.h"
+#include "orchestrator/node_fit.h"
 #include "orchestrator/restart_rules.h"
 
 namespace shoal::sim {
 namespace {
 
-// The nodes and tasks of `tables`: all that this checker follows.
+// A move must have ended so long after it could; the manager may be away in between.
+constexpr Duration kMoveEndMax = 30s;
+
+// The nodes, services and tasks of `tables`: all that this checker follows.
 store::Tables copy_of(const store::Tables& tables) {
   store::Tables copy;
   for (const auto& [id, node] : tables.nodes().all()) {
     copy.apply({model::Ref<model::Node>(), node});
+  }
+  for (const auto& [id, service] : tables.services().all()) {
+    copy.apply({model::Ref<model::Service>(), service});
   }
   for (const auto& [id, task] : tables.tasks().all()) {
     copy.apply({model::Ref<model::Task>(), task});
@@ -20,6 +26,7 @@ store::Tables copy_of(const store::Tables& tables) {
 
 bool is_followed(const store::Change& change) {
   return std::holds_alternative<model::Ref<model::Node>>(change.before) ||
+         std::holds_alternative<model::Ref<model::Service>>(change.before) ||
          std::holds_alternative<model::Ref<model::Task>>(change.before);
 }
 
@@ -55,6 +62,7 @@ void SlotChecker::on_batch(const store::Batch& batch) {
     const auto* after = std::get_if<Ref<Task>>(&change.after);
     if (after && *after) check_slot(**after);
   }
+  check_moves();
 }
 
 void SlotChecker::on_change(const Ref<Task>& before, const Ref<Task>& after) {
@@ -63,26 +71,60 @@ void SlotChecker::on_change(const Ref<Task>& before, const Ref<Task>& after) {
 }
 
 void SlotChecker::check_slot(const Task& changed) {
-  int live = 0;
-  for (const auto& task : durable_.tasks().by_slot(changed.service_id, changed.slot)) {
-    live += orchestrator::is_live(*task);
+  const auto key = orchestrator::slot_of(changed);
+  auto live = orchestrator::tasks_in(durable_, key);
+  std::erase_if(live, [](const auto& task) { return !orchestrator::is_live(*task); });
+  if (live.size() < 2) {
+    moving_.erase(key);
+    return;
   }
-  if (live > 1) {
-    trace_.breach("slot {} of {} has {} tasks meant to run", changed.slot, changed.service_id,
-                  live);
+  orchestrator::sort_by_age(live);
+  if (live.size() == 2 && !moving_.contains(key) && may_move(*live.front())) {
+    moving_[key];
+    ++moves_;
+  }
+  if (live.size() > 2 || !moving_.contains(key)) {
+    trace_.breach("slot {} of {} has {} tasks meant to run", key.slot, key.service, live.size());
+  }
+}
+
+bool SlotChecker::may_move(const Task& older) const {
+  const auto service = durable_.services().get(older.service_id);
+  return service && service->spec.update && !orchestrator::is_global(older) &&
+         service->spec.update->order == model::UpdateOrder::StartFirst &&
+         older.status.state == TaskState::Running &&
+         orchestrator::is_on_drained_node(older, durable_);
+}
+
+void SlotChecker::check_moves() {
+  for (auto& [key, since] : moving_) {
+    auto live = orchestrator::tasks_in(durable_, key);
+    std::erase_if(live, [](const auto& task) { return !orchestrator::is_live(*task); });
+    orchestrator::sort_by_age(live);
+    const bool followed = live.back()->status.state == TaskState::Running;
+    if (!followed && orchestrator::is_stranded(*live.front(), durable_)) {
+      since = {};
+    } else if (!since.is_set()) {
+      since = loop_.now();
+    } else if (loop_.now() - since > kMoveEndMax) {
+      trace_.breach("slot {} of {} moves and does not come to an end", key.slot, key.service);
+    }
   }
 }
 
 // What the task's siblings were just before.
 void SlotChecker::check_release(const Task& task) {
-  for (const auto& other : durable_.tasks().by_slot(task.service_id, task.slot)) {
+  for (const auto& other : orchestrator::tasks_in(durable_, orchestrator::slot_of(task))) {
     if (other->id == task.id) continue;
-    // The end of a task that was taken off its node is a decision, its container ends later.
-    const bool taken_off = other->status.error == orchestrator::kNoLongerMeets;
+    // The end of a task that was taken off its node or given up is a decision; its container ends
+    // later.
+    const bool taken_off = other->status.error == orchestrator::kNoLongerMeets ||
+                           other->status.state == TaskState::Orphaned;
     if (taken_off || !orchestrator::has_ended(*other)) overlap_[task.id].insert(other->id);
     if (orchestrator::has_ended(*other)) continue;
     const bool waited = loop_.now() >= task.meta.created_at + orchestrator::kOldTaskTimeout;
-    if (!may_run_unseen(*other) && !waited) {
+    const bool moves = orchestrator::is_live(*other) && may_move(*other);
+    if (!may_run_unseen(*other) && !waited && !moves) {
       trace_.breach("{} was let go while {} of its slot may run on {}, which is up", task.id,
                     other->id, other->node_id);
     }

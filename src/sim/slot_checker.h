@@ -2,6 +2,10 @@
 // still run on a node that counts as up (but for the timeout), and never do two containers of one
 // slot run together unless the manager had reason to accept that.
 //
+// The one exception is the move off a drained node, start-first: it begins while the older task
+// runs there, never has more than two tasks, and ends soon after the younger one runs or the node
+// takes tasks again.
+//
 // Follows the durable batches in their own order, so it sees what each decision saw.
 #pragma once
 
@@ -26,12 +30,16 @@ class SlotChecker final : public ManagerObserver, public ContainerObserver {
 
   // How often two containers of a slot ran together with reason. A run without any proves little.
   uint64_t accepted_overlaps() const { return accepted_overlaps_; }
+  // How often a task moved off a drained node start-first.
+  uint64_t moves() const { return moves_; }
 
  private:
   void on_change(const model::Ref<model::Task>& before, const model::Ref<model::Task>& after);
   void check_slot(const model::Task& changed);
   void check_release(const model::Task& task);
   bool may_run_unseen(const model::Task& task) const;
+  bool may_move(const model::Task& older) const;
+  void check_moves();
 
   const VirtualLoop& loop_;
   Trace& trace_;
@@ -39,7 +47,10 @@ class SlotChecker final : public ManagerObserver, public ContainerObserver {
   std::map<model::TaskId, orchestrator::SlotKey> slots_;      // of every task ever seen
   std::map<model::TaskId, std::set<model::TaskId>> overlap_;  // accepted when it was let go
   std::map<orchestrator::SlotKey, std::set<model::TaskId>> running_;
+  // Under way, and since when each could have ended; not set: it could not yet.
+  std::map<orchestrator::SlotKey, Time> moving_;
   uint64_t accepted_overlaps_ = 0;
+  uint64_t moves_ = 0;
 };
 
 }  // namespace shoal::sim

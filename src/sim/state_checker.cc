@@ -1,5 +1,7 @@
 #include "sim/state_checker.h"
 
+#include "orchestrator/slot.h"
+
 namespace shoal::sim {
 
 using model::Ref;
@@ -72,10 +74,13 @@ void StateChecker::check_removal(const Task& before) {
 
 void StateChecker::on_plan(std::string_view loop, const store::Tables& tables,
                            const store::Plan& plan) {
-  const bool makes_tasks = loop == "replicated" || loop == "restart";
+  const bool makes_tasks = loop == "replicated" || loop == "global" || loop == "restart";
   if (!plan.create_tasks.empty() && !makes_tasks) trace_.breach("{} made a task", loop);
   for (const Task& task : plan.create_tasks) {
     if (task.status.state != TaskState::New) trace_.breach("{} was made not new", task.id);
+    if (task.node_id.empty() == orchestrator::is_global(task)) {
+      trace_.breach("{} was made for slot {} and node {}", task.id, task.slot, task.node_id);
+    }
   }
   if (!plan.remove_tasks.empty() && loop != "reaper") trace_.breach("{} deleted a task", loop);
   for (const Task& after : plan.update_tasks) {
@@ -95,7 +100,8 @@ void StateChecker::check_writer(std::string_view loop, const Task& before, const
     }
     trace_.breach("{} wrote the {} of {}", loop, field, after.id);
   };
-  only(after.desired_state != before.desired_state, {"replicated", "restart"}, "desired state");
+  only(after.desired_state != before.desired_state, {"replicated", "global", "restart"},
+       "desired state");
   only(after.node_id != before.node_id, {"scheduler"}, "node");
   only(after.endpoint != before.endpoint, {"allocator"}, "endpoint");
   if (after.status == before.status) return;

@@ -9,8 +9,10 @@ namespace {
 
 constexpr Time kStart{1'700'000'000'000'000'000};
 constexpr Duration kCutOffMax = 30s;
-constexpr Duration kLook = 1s;   // between two looks at breaches and convergence
-constexpr Duration kRest = 15s;  // converged must stay converged so long
+constexpr Duration kJoinPause = 30s;  // between two looks whether a node is to join
+constexpr Duration kSetUp = 1s;       // from being known to the manager to the first session
+constexpr Duration kLook = 1s;        // between two looks at breaches and convergence
+constexpr Duration kRest = 15s;       // converged must stay converged so long
 constexpr size_t kReportLines = 400;
 
 }  // namespace
@@ -37,6 +39,7 @@ Swarm::Swarm(Options options)
       trace_(loop_),
       slots_(loop_, trace_),
       states_(trace_),
+      stops_(trace_),
       containers_(std::make_unique<Containers>(*this)),
       manager_(loop_, rng_, faults_, trace_,
                [this](dispatcher::Outgoing outgoing) {
@@ -47,6 +50,7 @@ Swarm::Swarm(Options options)
       user_(loop_, rng_, trace_, manager_) {
   manager_.add_observer(slots_);
   manager_.add_observer(states_);
+  manager_.add_observer(stops_);
   if (options_.on_lead) manager_.on_lead(options_.on_lead);
 }
 
@@ -54,9 +58,9 @@ Swarm::~Swarm() = default;
 
 void Swarm::run() {
   manager_.start();
-  join_nodes();
+  found();
   for (int i = 0; i < 3; ++i) user_.create_service();
-  if (!passes(2s)) return;
+  if (!passes(2 * kSetUp)) return;
   faults_ = options_.faults;
   plan_faults();
   user_.start();
@@ -78,25 +82,44 @@ void Swarm::run() {
   }
 }
 
-void Swarm::join_nodes() {
-  const auto done = manager_.write([this](store::WriteTx& tx) -> Result<void> {
+void Swarm::found() {
+  const auto name = [this] { return model::NodeId::of(fmt::format("n{}", ++nodes_made_)); };
+  std::vector<model::NodeId> ids;
+  const auto done = manager_.write([&](store::WriteTx& tx) -> Result<void> {
     manager::NewSwarm swarm;
     swarm.cluster_id = model::ClusterId::random(rng_);
-    swarm.node_id = model::NodeId::of("n1");
+    swarm.node_id = name();
+    ids.push_back(swarm.node_id);
     RETURN_IF_ERROR(manager::create_swarm(tx, std::move(swarm)));
-    for (size_t i = 2; i <= options_.nodes; ++i) {
+    while (ids.size() < options_.nodes) {
       model::Node node;
-      node.id = model::NodeId::of(fmt::format("n{}", i));
+      node.id = name();
+      ids.push_back(node.id);
       RETURN_IF_ERROR(tx.create(std::move(node)));
     }
     return {};
   });
   CHECK(done, "{}", done ? "" : done.error().message);
-  for (size_t i = 1; i <= options_.nodes; ++i) {
-    agents_.push_back(std::make_unique<AgentHost>(model::NodeId::of(fmt::format("n{}", i)), loop_,
-                                                  rng_, faults_, trace_, manager_, *containers_));
+  for (const model::NodeId& id : ids) add_agent_soon(id);
+}
+
+// When its record is durable. A machine whose record is lost with the leadership hears so from the
+// next one, and leaves.
+void Swarm::add_agent_soon(model::NodeId node) {
+  loop_.after(kSetUp, [this, node] {
+    agents_.push_back(
+        std::make_unique<AgentHost>(node, loop_, rng_, faults_, trace_, manager_, *containers_));
     agents_.back()->start();
-  }
+  });
+}
+
+void Swarm::join_if_few() {
+  if (!manager_.is_up() || manager_.read().nodes().size() >= options_.nodes) return;
+  model::Node node;
+  node.id = model::NodeId::of(fmt::format("n{}", ++nodes_made_));
+  trace_.note("{} joins", node.id);
+  if (!manager_.write([&](store::WriteTx& tx) { return tx.create(node); })) return;
+  add_agent_soon(node.id);
 }
 
 void Swarm::repeat(Duration mean, std::function<void()> fault) {
@@ -113,6 +136,7 @@ void Swarm::plan_faults() {
   repeat(faults_.node_reboot, [this] { some_agent().reboot(); });
   repeat(faults_.partition, [this] { some_agent().cut_off(random_delay(rng_, kCutOffMax)); });
   repeat(faults_.manager_crash, [this] { manager_.crash(); });
+  repeat(kJoinPause, [this] { join_if_few(); });
 }
 
 bool Swarm::passes(Duration time) {
@@ -129,7 +153,7 @@ void Swarm::heal() {
   healed_ = true;
   faults_ = {};
   user_.stop();
-  user_.activate_nodes();
+  user_.tidy_nodes();
   for (const auto& agent : agents_) agent->heal();
 }
 

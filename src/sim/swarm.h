@@ -13,13 +13,14 @@
 #include "sim/convergence.h"
 #include "sim/slot_checker.h"
 #include "sim/state_checker.h"
+#include "sim/stop_checker.h"
 #include "sim/user.h"
 
 namespace shoal::sim {
 
 struct Options {
   uint64_t seed = 1;
-  size_t nodes = 4;
+  size_t nodes = 5;             // for one that is removed another one joins
   Duration troubled = 4min;     // with faults and a busy user
   Duration healing_max = 6min;  // from then until everything must have converged
   Faults faults = Faults::some();
@@ -40,6 +41,7 @@ class Swarm {
   std::string report() const;
   const Trace& trace() const { return trace_; }
   const SlotChecker& slots() const { return slots_; }
+  const StopChecker& stops() const { return stops_; }
   const ManagerHost& manager() const { return manager_; }
   // How often containers started: what the run was worth.
   uint64_t container_starts() const { return container_starts_; }
@@ -49,7 +51,9 @@ class Swarm {
   // Tells the slot checker, and counts.
   class Containers;
 
-  void join_nodes();
+  void found();
+  void join_if_few();
+  void add_agent_soon(model::NodeId node);
   void repeat(Duration mean, std::function<void()> fault);
   void plan_faults();
   bool passes(Duration time);
@@ -63,10 +67,12 @@ class Swarm {
   Faults faults_;
   SlotChecker slots_;
   StateChecker states_;
+  StopChecker stops_;
   std::unique_ptr<Containers> containers_;
   ManagerHost manager_;
   User user_;
   std::vector<std::unique_ptr<AgentHost>> agents_;
+  size_t nodes_made_ = 0;
   bool healed_ = false;
   uint64_t container_starts_ = 0;
   Duration time_to_converge_{0};

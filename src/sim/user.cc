@@ -8,7 +8,8 @@ namespace {
 using model::Ref;
 
 constexpr uint64_t kReplicasMax = 8;
-constexpr size_t kServicesMax = 5;
+constexpr size_t kServicesMax = 6;
+constexpr size_t kNodesMin = 3;  // that it leaves
 constexpr Duration kPause = 8s;
 
 model::RestartPolicy some_policy(Rng& rng) {
@@ -37,6 +38,7 @@ void User::act() {
   if (services == 0 || (what < 2 && services < kServicesMax)) return create_service();
   if (what < 3) return remove_service();
   if (what < 6) return change_node();
+  if (what < 7) return remove_node();
   scale_service();
 }
 
@@ -45,18 +47,31 @@ Ref<model::Service> User::some_service() {
   return all.empty() ? nullptr : std::next(all.begin(), int64_t(rng_.below(all.size())))->second;
 }
 
-void User::create_service() {
+model::Service User::some_new_service() {
   model::Service service;
   service.id = model::ServiceId::random(rng_);
   service.spec.annotations.name = fmt::format("s{}", ++services_made_);
-  service.spec.mode = model::ReplicatedMode{rng_.below(kReplicasMax + 1)};
+  if (rng_.chance(0.4)) {
+    service.spec.mode = model::GlobalMode{};
+  } else {
+    service.spec.mode = model::ReplicatedMode{rng_.below(kReplicasMax + 1)};
+  }
+  if (rng_.chance(0.5)) {
+    service.spec.update = model::UpdateConfig{.order = model::UpdateOrder::StartFirst};
+  }
   model::TaskSpec task;
   task.container.image = "busybox";
   if (rng_.chance(0.8)) task.restart = some_policy(rng_);
   if (rng_.chance(0.3)) task.placement = model::Placement{.constraints = {"node.labels.zone != b"}};
   service.spec.task = std::make_shared<const model::TaskSpec>(std::move(task));
   service.spec_version = 1;
-  trace_.note("user creates {}", service.name());
+  return service;
+}
+
+void User::create_service() {
+  model::Service service = some_new_service();
+  const bool global = std::holds_alternative<model::GlobalMode>(service.spec.mode);
+  trace_.note("user creates {}, {}", service.name(), global ? "global" : "replicated");
   (void)manager_.write([&](store::WriteTx& tx) { return tx.create(std::move(service)); });
 }
 
@@ -64,6 +79,7 @@ void User::scale_service() {
   const auto found = some_service();
   if (!found) return;
   model::Service service = *found;
+  if (!std::holds_alternative<model::ReplicatedMode>(service.spec.mode)) return;
   const uint64_t replicas = rng_.below(kReplicasMax + 1);
   service.spec.mode = model::ReplicatedMode{replicas};
   trace_.note("user scales {} to {}", service.name(), replicas);
@@ -93,18 +109,29 @@ void User::change_node() {
   (void)manager_.write([&](store::WriteTx& tx) { return tx.update(std::move(node)); });
 }
 
-void User::activate_nodes() {
+void User::remove_node() {
+  const auto& all = manager_.read().nodes().all();
+  const auto node = std::next(all.begin(), int64_t(rng_.below(all.size())))->second;
+  if (all.size() <= kNodesMin || node->role == model::NodeRole::Manager) return;
+  trace_.note("user removes {}", node->id);
+  (void)manager_.write([&](store::WriteTx& tx) { return tx.remove(node->id); });
+}
+
+void User::tidy_nodes() {
   const auto done = manager_.write([&](store::WriteTx& tx) -> Result<void> {
     const auto nodes = tx.read().nodes().all();
     for (const auto& [id, stored] : nodes) {
       model::Node node = *stored;
-      node.spec.availability = model::Availability::Active;
-      node.spec.annotations.labels.clear();
+      const bool takes_all = node.role == model::NodeRole::Manager;
+      if (takes_all) node.spec.annotations.labels.clear();
+      if (takes_all || node.spec.availability == model::Availability::Pause) {
+        node.spec.availability = model::Availability::Active;
+      }
       RETURN_IF_ERROR(tx.update(std::move(node)));
     }
     return {};
   });
-  if (!done) loop_.after(1s, [this] { activate_nodes(); });
+  if (!done) loop_.after(1s, [this] { tidy_nodes(); });
 }
 
 }  // namespace shoal::sim

@@ -1,5 +1,6 @@
-// Somebody who keeps changing things: creates, scales and removes services, drains, pauses,
-// activates and relabels nodes. What the manager refuses because it is down is not tried again.
+// Somebody who keeps changing things: creates, scales and removes services of both modes, drains,
+// pauses, activates, relabels and removes nodes. What the manager refuses because it is down is not
+// tried again.
 #pragma once
 
 #include <vector>
@@ -21,11 +22,14 @@ class User {
   void scale_service();
   void remove_service();
   void change_node();
-  // Every node active again, and without labels.
-  void activate_nodes();
+  // One that is no manager, as `node rm -f` does.
+  void remove_node();
+  // No node is paused any more, and one takes every task: then there is one right end.
+  void tidy_nodes();
 
  private:
   void act();
+  model::Service some_new_service();
   model::Ref<model::Service> some_service();
 
   VirtualLoop& loop_;
