@@ -66,6 +66,7 @@ void SlotChecker::on_batch(const store::Batch& batch) {
 }
 
 void SlotChecker::on_change(const Ref<Task>& before, const Ref<Task>& after) {
+  if (after->status.state == TaskState::Orphaned) given_up_.insert(after->id);
   const bool was_held = !before || before->desired_state < TaskState::Running;
   if (was_held && after->desired_state == TaskState::Running) check_release(*after);
 }
@@ -116,10 +117,8 @@ void SlotChecker::check_moves() {
 void SlotChecker::check_release(const Task& task) {
   for (const auto& other : orchestrator::tasks_in(durable_, orchestrator::slot_of(task))) {
     if (other->id == task.id) continue;
-    // The end of a task that was taken off its node or given up is a decision; its container ends
-    // later.
-    const bool taken_off = other->status.error == orchestrator::kNoLongerMeets ||
-                           other->status.state == TaskState::Orphaned;
+    // The end of a task that was taken off its node is a decision, its container ends later.
+    const bool taken_off = other->status.error == orchestrator::kNoLongerMeets;
     if (taken_off || !orchestrator::has_ended(*other)) overlap_[task.id].insert(other->id);
     if (orchestrator::has_ended(*other)) continue;
     const bool waited = loop_.now() >= task.meta.created_at + orchestrator::kOldTaskTimeout;
@@ -147,7 +146,9 @@ void SlotChecker::on_started(const model::NodeId& node, const TaskId& task) {
   auto& running = running_[slot->second];
   for (const TaskId& other : running) {
     // Accepted when the later of the two was let go; on a lost node the earlier may start last.
-    if (overlap_[task].contains(other) || overlap_[other].contains(task)) {
+    // What runs on a node that was given up nobody can stop, and its task may be forgotten by now.
+    if (overlap_[task].contains(other) || overlap_[other].contains(task) ||
+        given_up_.contains(other) || given_up_.contains(task)) {
       ++accepted_overlaps_;
     } else {
       trace_.breach("{} runs {} while {} of the same slot runs", node, task, other);

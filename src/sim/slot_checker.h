@@ -46,6 +46,7 @@ class SlotChecker final : public ManagerObserver, public ContainerObserver {
   store::Tables durable_;
   std::map<model::TaskId, orchestrator::SlotKey> slots_;      // of every task ever seen
   std::map<model::TaskId, std::set<model::TaskId>> overlap_;  // accepted when it was let go
+  std::set<model::TaskId> given_up_;                          // as orphaned
   std::map<orchestrator::SlotKey, std::set<model::TaskId>> running_;
   // Under way, and since when each could have ended; not set: it could not yet.
   std::map<orchestrator::SlotKey, Time> moving_;
