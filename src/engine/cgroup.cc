@@ -172,13 +172,23 @@ std::vector<pid_t> Cgroups::processes(const std::string& group) const {
   return pids;
 }
 
+// A frozen process of v1 cannot end.
+void Cgroups::thaw_all(const std::string& group) const {
+  const Hierarchy* freezer = layout_ == CgroupLayout::V2 ? nullptr : of("freezer");
+  if (!freezer) return;
+  walk(freezer->root + group, [](const std::string& folder) {
+    const std::string path = folder + "/freezer.state";
+    const auto state = os::read_file(path);
+    if (state && !state->starts_with("THAWED")) (void)write_value(path, "THAWED");
+  });
+}
+
 Result<void> Cgroups::destroy(const std::string& group) const {
   CHECK(group.size() > 1 && group.starts_with("/"), "{}", group);
   const bool empty = look_until([&] {
     const auto pids = processes(group);
     if (pids.empty()) return true;
-    // A frozen process of v1 cannot end.
-    if (frozen(group)) (void)freeze(group, false);
+    thaw_all(group);
     for (const pid_t pid : pids) ::kill(pid, SIGKILL);
     return false;
   });

@@ -56,6 +56,8 @@ class Cgroups {
     std::vector<std::string> controllers;
   };
   const Hierarchy* of(std::string_view controller) const;
+  // The group and all below it.
+  void thaw_all(const std::string& group) const;
   // Where processes are looked up; every hierarchy holds the same.
   std::string process_root() const;
 

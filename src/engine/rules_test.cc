@@ -1,6 +1,8 @@
 // The rules that need no container: users, capabilities, seccomp, process tables, messages.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +16,7 @@
 #include "engine/stats_read.h"
 #include "engine/top.h"
 #include "engine/users.h"
+#include "os/process.h"
 
 namespace shoal::engine {
 namespace {
@@ -153,6 +156,23 @@ TEST(Host, KnowsItself) {
   EXPECT_THAT(facts->cgroup_controllers, Contains("memory"));
   // The test's main has entered private mounts.
   EXPECT_NE(facts->cgroup_layout, CgroupLayout::Hybrid);
+}
+
+TEST(Cgroup, IsDestroyedWithWhatIsFrozenBelowIt) {
+  const auto cgroups = Cgroups::open();
+  ASSERT_TRUE(cgroups);
+  const std::string group = fmt::format("/shoal-rules-test-{}", ::getpid());
+  const std::string below = group + "/a/b";
+  ASSERT_TRUE(cgroups->create(below));
+  const auto sleeper = os::start({.argv = {"sleep", "1000"}});
+  ASSERT_TRUE(sleeper);
+  ASSERT_TRUE(cgroups->add_process(below, sleeper->pid));
+  ASSERT_TRUE(cgroups->freeze(below, true));
+  EXPECT_TRUE(cgroups->destroy(group));
+  int status = 0;
+  ASSERT_EQ(::waitpid(sleeper->pid, &status, 0), sleeper->pid);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE(cgroups->read("pids", group, "cgroup.procs"));
 }
 
 }  // namespace
