@@ -396,6 +396,29 @@ TEST_F(SwarmObjects, TasksAreFilteredByWhatTheyAreAndShouldBe) {
   EXPECT_EQ(json::parse(get("/tasks/web.7.t07").body)["Slot"], 7);
 }
 
+TEST_F(SwarmObjects, ATaskOfANodeThatIsDownIsNotShownAsRunning) {
+  ASSERT_EQ(create(R"("Name":"web")").status, 201);
+  write([&](store::WriteTx& tx) -> Result<void> {
+    model::Task task;
+    task.service_id = tx.read().services().by_name("web")->id;
+    task.node_id = model::NodeId::of("n2");
+    for (const auto& [id, state] :
+         {std::pair{"runs", model::TaskState::Running}, {"failed", model::TaskState::Failed}}) {
+      task.id = model::TaskId::of(id);
+      task.status.state = state;
+      RETURN_IF_ERROR(tx.create(task));
+    }
+    model::Node node = *tx.read().nodes().get(model::NodeId::of("n2"));
+    node.status.state = model::NodeState::Down;
+    return tx.update(std::move(node));
+  });
+  const auto status = json::parse(get("/tasks/runs").body)["Status"];
+  EXPECT_EQ(status["State"], "orphaned");
+  EXPECT_EQ(status["Err"], "its node is down; it was running before");
+  EXPECT_EQ(json::parse(get("/tasks/failed").body)["Status"]["State"], "failed");
+  EXPECT_THAT(filtered("/tasks", R"({"id":["runs"]})").body, HasSubstr("\"orphaned\""));
+}
+
 TEST_F(SwarmObjects, NodesAreUpdatedAndRemovedByDockersRules) {
   const auto spec = [](std::string_view role, std::string_view availability) {
     return fmt::format(R"({{"Role":"{}","Availability":"{}"}})", role, availability);

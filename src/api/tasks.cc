@@ -92,12 +92,41 @@ Services services_of(const Tasks& tasks, const store::Store* store) {
   return services;
 }
 
-std::string encode_list(const Tasks& tasks, const FilterValues& filters, const Services& services) {
+// Nodes that are down, and since when.
+using DownNodes = std::map<model::NodeId, Time>;
+
+DownNodes down_nodes(const store::Tables& tables) {
+  DownNodes down;
+  for (const auto& [id, node] : tables.nodes().all()) {
+    if (node->status.state == model::NodeState::Down) down.emplace(id, node->meta.updated_at);
+  }
+  return down;
+}
+
+// Nobody knows how a task of a node that is down does: what was heard last stays stored, so that
+// the node can go on from there, but it is not shown as if it were so.
+void encode(codec::JsonWriter& json, codec::TaskEncoder& encoder, const Task& task,
+            const DownNodes& down) {
+  const auto node = down.find(task.node_id);
+  const bool unknown = node != down.end() && task.status.state >= model::TaskState::Assigned &&
+                       task.status.state <= model::TaskState::Running;
+  if (!unknown) return encoder.encode(json, task);
+  Task shown = task;
+  shown.status.state = model::TaskState::Orphaned;
+  shown.status.timestamp = node->second;
+  shown.status.message = "the node is down";
+  shown.status.error =
+      fmt::format("its node is down; it was {} before", model::to_string(task.status.state));
+  encoder.encode(json, shown);
+}
+
+std::string encode_list(const Tasks& tasks, const FilterValues& filters, const Services& services,
+                        const DownNodes& down) {
   codec::JsonWriter json;
   codec::TaskEncoder encoder;
   json.begin_array();
   for (const auto& task : tasks) {
-    if (fits(filters, *task, services)) encoder.encode(json, *task);
+    if (fits(filters, *task, services)) encode(json, encoder, *task, down);
   }
   json.end_array();
   return json.take();
@@ -167,8 +196,12 @@ os::Co<Result<void>> TasksApi::list(Request& request, Responder& responder) {
   if (filters->contains("_up-to-date")) {
     services = services_of(*tasks, context_.swarm.store());
   }
+  const Result<store::Store*> now = managed_store(context_.swarm);
+  if (!now) co_return std::unexpected(now.error());
   auto encode = [tasks = std::move(*tasks), filters = std::move(*filters),
-                 services = std::move(services)] { return encode_list(tasks, filters, services); };
+                 services = std::move(services), down = down_nodes((*now)->read())] {
+    return encode_list(tasks, filters, services, down);
+  };
   co_return co_await answer_list(context_.loop, responder, count, std::move(encode));
 }
 
@@ -179,7 +212,7 @@ os::Co<Result<void>> TasksApi::inspect(Request& request, Responder& responder) {
   if (!task) co_return std::unexpected(task.error());
   codec::JsonWriter json;
   codec::TaskEncoder encoder;
-  encoder.encode(json, **task);
+  encode(json, encoder, **task, down_nodes((*store)->read()));
   responder.json(200, json.take());
   co_return Result<void>{};
 }

@@ -148,6 +148,11 @@ class ThreeNodes(unittest.TestCase):
         self.await_states("Ready", "Ready", "Down")
         self.await_running("web", *HOSTS[:2] * 3)
         self.await_running("agent", "hostos1", "hostos2")
+        rows = self.manager.lines("service", "ps", "web", "agent", "--filter", "node=hostos3", "--no-trunc",
+                                  "--format", "{{.CurrentState}} {{.Error}}")
+        self.assertEqual(len(rows), 3)
+        for row in rows:
+            self.assertRegex(row, '^Orphaned .*its node is down; it was running before')
         before = self.tasks("web")
         self.lan.plug_in(3, third.namespaces)
         third.start()
