@@ -21,7 +21,8 @@ bool is_global_service(const Ref<Service>& service) {
 }
 
 // Whether a slot without a live task is to be filled. `tasks` by age.
-bool wants_task(const Tasks& tasks, Time now) {
+bool wants_task(Tasks tasks, Time now) {
+  std::erase_if(tasks, [](const auto& task) { return task->desired_state == TaskState::Remove; });
   if (tasks.empty() || !ended_by_itself(*tasks.back())) return true;
   return should_restart(*tasks.back(), tasks, now);
 }
@@ -163,7 +164,6 @@ void GlobalLoop::visit(const Service& service, const Node& node, Round& round) {
   const Known& known = know(service);
   const SlotKey key{service.id, 0, node.id};
   Tasks tasks = tasks_in(round.tables, key);
-  std::erase_if(tasks, [](const auto& task) { return task->desired_state == TaskState::Remove; });
   sort_by_age(tasks);
   const bool has_live = std::ranges::any_of(tasks, [](const auto& task) { return is_live(*task); });
   const NodeFit fit = fit_of(*known.constraints, &node);

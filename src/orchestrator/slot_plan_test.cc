@@ -74,6 +74,7 @@ TEST_F(Moving, TheReplacementStartsFirst) {
 
 TEST_F(Moving, WithoutThatOrderTheOldOneStopsFirst) {
   make_service("web", 1);
+  edit_service("web", [](model::Service& s) { s.spec.update.emplace(); });
   put_task("old", "web", 1, "n1", TaskState::Running);
   drive(loop);
   set_node("n1", Availability::Drain);
@@ -137,6 +138,7 @@ TEST_F(Moving, ANodeThatActivatesAgainKeepsItsTask) {
   begin_to_move();
   const std::string first = next();
   report(first, TaskState::Preparing, "n2");
+  EXPECT_EQ(settle(), "");
   set_node("n1", Availability::Active);
   settle();
   EXPECT_EQ(desired(first), TaskState::Shutdown);

@@ -56,8 +56,9 @@ model::Service User::some_new_service() {
   } else {
     service.spec.mode = model::ReplicatedMode{rng_.below(kReplicasMax + 1)};
   }
-  if (rng_.chance(0.5)) {
-    service.spec.update = model::UpdateConfig{.order = model::UpdateOrder::StartFirst};
+  if (rng_.chance(0.7)) {
+    service.spec.update.emplace();
+    if (rng_.chance(0.7)) service.spec.update->order = model::UpdateOrder::StartFirst;
   }
   model::TaskSpec task;
   task.container.image = "busybox";
