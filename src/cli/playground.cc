@@ -1,5 +1,6 @@
 #include "cli/playground.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -179,6 +180,7 @@ void complain(const Error& error) {
 }  // namespace
 
 int run_playground(const PlaygroundRequest& request) {
+  ::signal(SIGPIPE, SIG_IGN);  // A tool or a node may end while it is spoken to.
   const bool is_exec = request.verb == PlaygroundVerb::Exec;
   if (::geteuid() != 0) {
     complain({ErrorCode::PermissionDenied, "a playground needs root: run this as root"});

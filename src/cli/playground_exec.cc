@@ -23,6 +23,7 @@ constexpr int kNotFound = 127;
 constexpr int kKilledBy = 128;
 
 [[noreturn]] void become(const std::vector<std::string>& command) {
+  ::signal(SIGPIPE, SIG_DFL);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // It is not left behind in the node.
   std::vector<char*> argv;
   for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));

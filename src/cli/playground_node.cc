@@ -160,7 +160,8 @@ Result<void> start_node(const Playground& playground, int node) {
 
 Result<void> kill_node(const Playground& playground, int node) {
   ASSIGN_OR_RETURN(std::optional<NodeInit> init, find_init(playground, node));
-  (void)set_link(playground, node, false);  // A half-made node has none.
+  // A half-made node has no link; it is ended all the same.
+  [[maybe_unused]] const Result<void> cut = set_link(playground, node, false);
   return end_node(playground, node, init ? std::move(*init) : NodeInit{});
 }
 

@@ -1,5 +1,6 @@
 #include "cli/playground_record.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>

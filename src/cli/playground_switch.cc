@@ -1,13 +1,12 @@
 #include "cli/playground_switch.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/subnet.h"
@@ -35,8 +34,8 @@ Result<void> in_switch(const Playground& playground, const std::string& lines) {
   return {};
 }
 
+// The namespace is there as long as it is mounted.
 bool switch_exists(const Playground& playground) {
-  // Only a namespace's file has an inode of nsfs, which is on no file system with names.
   const auto mounts = os::read_file("/proc/self/mountinfo");
   return mounts && mounts->find(" " + playground.switch_path() + " ") != std::string::npos;
 }
@@ -111,7 +110,7 @@ Result<void> remove_switch(const Playground& playground) {
     for (const auto& nodes : {links.up, links.down}) {
       for (const int node : nodes) lines += "link del " + node_name(node) + "\n";
     }
-    (void)in_namespace(path, {"ip", "-force", "-batch", "-"}, lines);
+    [[maybe_unused]] const auto gone = in_namespace(path, {"ip", "-force", "-batch", "-"}, lines);
     if (::umount2(path.c_str(), MNT_DETACH) != 0) return os::system_error("umount", path, errno);
   }
   RETURN_IF_ERROR(os::remove_tree(path));
@@ -125,7 +124,7 @@ Result<void> connect_node(const Playground& playground, int node, pid_t init) {
   const std::string name = node_name(node);
   const network::IpAddress address = playground.address(node);
   // The kernel removes the link of the last life in its own time.
-  (void)in_switch(playground, fmt::format("link del {}\n", name));
+  [[maybe_unused]] const auto gone = in_switch(playground, fmt::format("link del {}\n", name));
   RETURN_IF_ERROR(
       in_switch(playground, fmt::format("link add {0} type veth peer name eth0 address {1} netns "
                                         "{2}\nlink set {0} master br0 up\n",

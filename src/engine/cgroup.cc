@@ -179,7 +179,9 @@ void Cgroups::thaw_all(const std::string& group) const {
   walk(freezer->root + group, [](const std::string& folder) {
     const std::string path = folder + "/freezer.state";
     const auto state = os::read_file(path);
-    if (state && !state->starts_with("THAWED")) (void)write_value(path, "THAWED");
+    if (!state || state->starts_with("THAWED")) return;
+    // What it is worth shows when the processes end, or do not.
+    [[maybe_unused]] const auto thawed = write_value(path, "THAWED");
   });
 }
 
