@@ -29,6 +29,7 @@ CLI::App* add_verb(CLI::App* group, PlaygroundRequest& request, PlaygroundVerb v
                    const std::string& name, const std::string& help) {
   CLI::App* app = group->add_subcommand(name, help);
   app->add_option(kNameFlag, request.name, "Name of the playground; several may be there")
+      ->envname("SHOAL_PLAYGROUND")
       ->capture_default_str();
   app->callback([&request, verb] { request.verb = verb; });
   return app;

@@ -1,16 +1,11 @@
 """./up as a newcomer types it, the tour of the README after it, and ./up --down."""
-import hashlib
-import json
 import os
-import pathlib
 import re
-import signal
-import tempfile
 import unittest
 
-from harness import ROOT, Namespaces, docker_client, make_images, until
+from harness import ROOT, Namespaces, docker_client, make_images
+from playground import Playground
 
-STATE = ROOT / "build/up"
 WATCH_S = 5  # how long a command that never ends is watched
 
 
@@ -21,85 +16,72 @@ def tour():
     return [re.sub(r"\s+# .*", "", line.strip()) for line in section.splitlines()
             if line.startswith("    ")]
 
-# As ./up names it after its folder.
-UP_CGROUP = "shoal-up-" + hashlib.md5(f"{ROOT}\n".encode()).hexdigest()[:8]
-
 
 class Up(unittest.TestCase):
     def setUp(self):
         make_images()
         self.machine = Namespaces("fresh")
         self.addCleanup(self.machine.close)
-        folder = tempfile.TemporaryDirectory(prefix="shoal-up-")
-        self.addCleanup(folder.cleanup)
-        socket = f"{folder.name}/shoal.sock"
+        self.playground = Playground(3, machine=self.machine)
+        self.addCleanup(self.playground.close)
         path = f"{os.path.dirname(docker_client())}:{os.environ['PATH']}"
-        self.environment = {**os.environ, "PATH": path, "SHOAL_SOCKET": socket,
-                            "DOCKER_HOST": f"unix://{socket}"}
-        self.addCleanup(lambda: STATE.exists() and self.run_up("--down"))
+        self.environment = {**os.environ, "PATH": path, "SHOAL_PLAYGROUND": self.playground.name}
 
     def run_up(self, *flags):
         done = self.machine.run(ROOT / "up", *flags, check=False, env=self.environment)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
-    def assert_nothing_is_left(self):
-        links = json.loads(self.machine.run("ip", "-j", "link").stdout)
-        self.assertEqual([link["ifname"] for link in links], ["lo"])
-        self.assertNotIn("shoal", self.machine.run("nft", "list", "tables").stdout)
-        self.assertNotIn(str(STATE), self.machine.run("cat", "/proc/mounts").stdout)
-        self.assertEqual(list(pathlib.Path("/sys/fs/cgroup").glob(f"**/{UP_CGROUP}")), [])
-        self.assertFalse(STATE.exists())
-        self.assertFalse(os.path.exists(self.environment["SHOAL_SOCKET"]))
-        for process in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                command = (process / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue  # It ended while we looked.
-            self.assertNotIn(str(STATE), command)
+    def assert_it_answers(self):
+        url = f"http://{self.playground.address(1)}:8081/"
+        self.assertIn("Shoal", self.machine.run("curl", "-sS", url).stdout)
+
+    def take_down(self):
+        self.run_up("--down")
+        self.assertEqual(self.playground.leftovers(), [])
 
     def test_up_ends_with_a_service_that_answers_and_down_leaves_nothing(self):
         shown = self.run_up()
         self.assertIn("It runs.", shown)
         self.assertNotIn("\x1b[", shown, "colour only on a terminal")
-        self.assertIn("Shoal", self.machine.run("curl", "-sS", "http://127.0.0.1:8081/").stdout)
+        self.assertEqual(shown.count("Ready"), 3)
+        self.assert_it_answers()
         self.run_up()  # finds everything there
-        self.run_up("--down")
-        self.assert_nothing_is_left()
+        self.take_down()
+        self.assertIn("nothing to remove", self.run_up("--down"))
 
-    def test_a_daemon_that_was_killed_is_started_again_or_taken_down(self):
+    def test_what_was_broken_is_started_again_or_taken_down(self):
         self.run_up()
-        self.kill_daemon()
+        self.machine.run("kill", "-9", self.playground.daemon_pid(1))
+        self.playground.kill(2)
+        self.playground.cut(3)
         self.run_up()
-        self.assertIn("Shoal", self.machine.run("curl", "-sS", "http://127.0.0.1:8081/").stdout)
-        self.kill_daemon()
-        self.run_up("--down")
-        self.assert_nothing_is_left()
-
-    def kill_daemon(self):
-        pid = int((STATE / "shoald.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: not os.path.exists(f"/proc/{pid}/exe"), "the daemon is gone")
+        self.assertEqual(self.playground.states(), ["running"] * 3)
+        self.assert_it_answers()
+        self.machine.run("kill", "-9", self.playground.daemon_pid(1))
+        self.playground.stop(2)
+        self.take_down()
 
     def test_the_tour_of_the_readme_works_as_it_is_written(self):
         self.run_up()
         commands = tour()
-        self.assertEqual(commands[0], "export DOCKER_HOST=unix:///run/shoal/shoal.sock")
+        self.assertEqual(commands[0], "export $(build/bin/shoal playground env 1)")
         self.assertEqual(commands[-1], "./up --down")
+        told = self.machine.run(ROOT / "build/bin/shoal", "playground", "env", "1", env=self.environment)
+        self.environment.update(line.split("=", 1) for line in told.stdout.splitlines())
         for command in commands[1:-1]:
             self.follow(command)
-        self.run_up("--down")
-        self.assert_nothing_is_left()
+        self.take_down()
 
     def follow(self, command):
-        ends = 0
+        ends, quiet = 0, "playground" in command
         if " -it " in command:
             command = f"echo exit | script -qec '{command}' /dev/null"
         elif " logs -f " in command:
             command, ends = f"timeout {WATCH_S} {command}", 124
-        done = self.machine.run("bash", "-c", command, check=False, env=self.environment)
+        done = self.machine.run("bash", "-c", f"cd {ROOT}; {command}", check=False, env=self.environment)
         self.assertEqual(done.returncode, ends, f"{command}: {done.stdout}{done.stderr}")
-        self.assertTrue(done.stdout, command)
+        self.assertTrue(done.stdout or quiet, command)
 
     def test_a_wrong_flag_is_refused_with_help(self):
         wrong = self.machine.run(ROOT / "up", "--sideways", check=False)
