@@ -34,5 +34,15 @@ class Lan:
     def heal(self, number):
         self.switch.run("ip", "link", "set", f"port{number}", "up")
 
+    def lose(self, number, percent):
+        """Of the packets from and to the node, each way."""
+        rules = f"table bridge loss{number}\ndelete table bridge loss{number}\n"
+        if percent:
+            some = f"numgen random mod 1000 < {percent * 10} drop"
+            rules += (f"table bridge loss{number} {{\n chain forward {{\n"
+                      f"  type filter hook forward priority 0;\n"
+                      f"  iifname \"port{number}\" {some}\n  oifname \"port{number}\" {some}\n }}\n}}\n")
+        self.switch.run("nft", "-f", "-", input=rules)
+
     def close(self):
         self.switch.close()

@@ -1,5 +1,6 @@
 """Three nodes: placement, a node that dies and comes back, drain, pause, labels, removal; with the docker client."""
 import json
+import time
 import unittest
 
 from harness import Node, make_images, until
@@ -9,6 +10,7 @@ CREATE = ("service", "create", "--quiet", "--no-resolve-image", "--detach")
 # Ends at once when it is told to.
 WAIT = ("busybox:demo", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
 HOSTS = ["hostos1", "hostos2", "hostos3"]
+WATCH_S = 20  # twenty heartbeats
 
 
 class ThreeNodes(unittest.TestCase):
@@ -175,6 +177,29 @@ class ThreeNodes(unittest.TestCase):
         until(lambda: not third.lines("ps", "-q"), "stopped there")
         rows = self.manager.lines("service", "ps", "web", "--format", "{{.CurrentState}} {{.DesiredState}}")
         self.assertEqual(sum("Running" in row.split()[0] for row in rows), 3, rows)
+
+    def test_lost_packets_are_no_false_alarm(self):
+        self.create("web", "--replicas", "3")
+        self.await_running("web", *HOSTS)
+        before = self.tasks("web")
+        for number in (2, 3):
+            self.lan.lose(number, 5)
+            self.addCleanup(self.lan.lose, number, 0)
+        began = time.time()
+        events = self.manager.docker("events", "--since", began, "--until", began + WATCH_S, "--filter",
+                                     "type=node", "--format", "{{json .Actor.Attributes}}")
+        states = [json.loads(line).get("state.new") for line in events.stdout.splitlines()]
+        self.assertNotIn("down", states)
+        self.assertEqual(self.tasks("web"), before)
+        # What this looks at is there when a node does go.
+        self.lan.cut(3)
+        self.addCleanup(self.lan.heal, 3)
+        self.await_states("Ready", "Ready", "Down")
+        seen = self.manager.docker("events", "--since", began, "--until", time.time() + 1, "--filter",
+                                   "type=node", "--format", "{{json .Actor.Attributes}}")
+        self.assertIn('"down"', seen.stdout)
+        self.lan.heal(3)
+        self.await_states("Ready", "Ready", "Ready")
 
     def test_a_manager_that_restarts_calls_nobody_down(self):
         self.create("web", "--replicas", "6")
