@@ -50,8 +50,10 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
   app.set_version_flag("-v,--version", fmt::format("Shoal version {}", kVersion));
   app.require_subcommand(1);
   PlaygroundRequest playground;
+  DrainRequest drain;
   InitOptions init;
   const CLI::App* playground_app = add_playground(app, playground);
+  const CLI::App* drain_app = add_node(app, drain);
   const CLI::App* init_app = add_init(app, init);
   Invocation invocation;
   std::string path;
@@ -64,6 +66,7 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
       RETURN_IF_ERROR(complete_playground(playground));
       invocation.command = playground;
     }
+    if (drain_app->parsed()) invocation.command = drain;
     if (init_app->parsed()) invocation.command = init;
   } catch (const CLI::CallForHelp&) {
     const CLI::App* asked = innermost(app, path);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/node.h"
 #include "cli/playground.h"
 #include "cli/playground_init.h"
 
@@ -13,7 +14,7 @@ namespace shoal::cli {
 
 // What to do: one of the commands, or print `text` (help, version) and exit 0.
 struct Invocation {
-  std::variant<std::monostate, PlaygroundRequest, InitOptions> command;
+  std::variant<std::monostate, PlaygroundRequest, DrainRequest, InitOptions> command;
   std::string text;
 };
 

@@ -13,6 +13,9 @@ int main(int argc, char** argv) {
   if (const auto* request = std::get_if<cli::PlaygroundRequest>(&invocation->command)) {
     return cli::run_playground(*request);
   }
+  if (const auto* request = std::get_if<cli::DrainRequest>(&invocation->command)) {
+    return cli::run_drain(*request);
+  }
   if (const auto* options = std::get_if<cli::InitOptions>(&invocation->command)) {
     return cli::run_init(*options);
   }

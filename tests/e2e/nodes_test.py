@@ -1,9 +1,10 @@
 """Three nodes: placement, a node that dies and comes back, drain, pause, labels, removal; with the docker client."""
 import json
+import subprocess
 import time
 import unittest
 
-from harness import Node, make_images, until
+from harness import BIN, Node, make_images, until
 from lan import Lan
 
 CREATE = ("service", "create", "--quiet", "--no-resolve-image", "--detach")
@@ -102,13 +103,30 @@ class ThreeNodes(unittest.TestCase):
         self.manager.docker("node", "update", "--availability", "active", "hostos2")
         self.await_running("agent", *HOSTS)
 
+    def shoal(self, *arguments):
+        return subprocess.run([BIN / "shoal", *arguments], env=self.manager.environment(), text=True,
+                              capture_output=True)
+
+    def test_drain_says_what_it_waits_for(self):
+        # Nowhere else to go: start-first keeps the old one until there is.
+        self.create("pinned", "--replicas", "1", "--update-order", "start-first", "--constraint",
+                    "node.hostname==hostos3")
+        self.await_running("pinned", "hostos3")
+        late = self.shoal("node", "drain", "hostos3", "--wait", "--timeout", "1")
+        self.assertEqual(late.returncode, 1)
+        self.assertIn("1 tasks are left on hostos3", late.stderr)
+        unknown = self.shoal("node", "drain", "hostos9")
+        self.assertIn("hostos9 not found", unknown.stderr)
+
     def test_drain_moves_and_active_brings_nothing_back(self):
         self.create("web", "--replicas", "3")
         self.create("eager", "--replicas", "3", "--update-order", "start-first")
         self.await_running("web", *HOSTS)
         self.await_running("eager", *HOSTS)
-        self.manager.docker("node", "update", "--availability", "drain", "hostos3")
-        until(lambda: "hostos3" not in self.running("web") + self.running("eager"), "both moved")
+        drained = self.shoal("node", "drain", "hostos3", "--wait")
+        self.assertEqual((drained.returncode, drained.stdout), (0, "hostos3 is empty\n"), drained.stderr)
+        self.assertNotIn("hostos3", self.running("web") + self.running("eager"))
+        self.assertEqual(self.nodes[2].lines("ps", "-q"), [])
         until(lambda: len(self.running("web")) == len(self.running("eager")) == 3, "all three run elsewhere")
         until(lambda: not self.nodes[2].lines("ps", "-q"), "the node is empty")
         before = self.tasks("web")
