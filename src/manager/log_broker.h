@@ -33,7 +33,7 @@ namespace shoal::manager {
 // How long a node that counts as up may take to listen before the reader does without it.
 inline constexpr Duration kListenWithin = 5s;
 // Batches that wait for one reader. With as many again on their way, a reader that has stopped
-// reading costs some 200 KB.
+// reading costs some 400 KB.
 inline constexpr size_t kBatchesMax = 2;
 // Readers at one time; more are refused.
 inline constexpr size_t kReadersMax = 100;

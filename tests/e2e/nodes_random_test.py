@@ -1,19 +1,19 @@
 """Random operations on five nodes: whatever happens, at the end everything is as it shall be.
 
-nodes_random_test.py [--rounds N] [--seed N]: more rounds (tools/soak nodes). A round is some operations
-at random, then everything is healed and the swarm must come to rest: as many replicas as asked for, one
-task of each global service a node, no container that no task owns, on any node.
+A round is some operations at random, then everything is healed and the swarm must come to rest: as many
+replicas as asked for, one task of each global service a node, no container that no task owns, on any
+node. tools/soak nodes runs more rounds ($SHOAL_NODES_ROUNDS, $SHOAL_NODES_SEED).
 """
-import argparse
+import os
 import random
-import sys
 import unittest
 
 from harness import Node, make_images, until
 from lan import Lan
 
 COUNT, OPERATIONS = 5, 5
-ROUNDS, SEED = 20, 1
+ROUNDS = int(os.environ.get("SHOAL_NODES_ROUNDS", 20))
+SEED = int(os.environ.get("SHOAL_NODES_SEED", 1))
 WITHIN_S = 60
 WAIT = ("busybox:demo", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
 
@@ -192,25 +192,18 @@ class Swarm:
 
 
 class RandomOperations(unittest.TestCase):
-    rounds, seed = ROUNDS, SEED
-
     def test_the_swarm_comes_to_rest(self):
-        swarm = Swarm(random.Random(self.seed))
+        swarm = Swarm(random.Random(SEED))
         try:
             swarm.await_rest("the start")
-            for number in range(self.rounds):
+            for number in range(ROUNDS):
                 done = [swarm.one_operation() for _ in range(OPERATIONS)]
                 swarm.mend()
-                swarm.await_rest(f"round {number} of seed {self.seed}: {', '.join(done)}")
+                swarm.await_rest(f"round {number} of seed {SEED}: {', '.join(done)}")
         finally:
             left = swarm.close()
         self.assertEqual(left, [])
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--seed", type=int, default=SEED)
-    options, rest = parser.parse_known_args()
-    RandomOperations.rounds, RandomOperations.seed = options.rounds, options.seed
-    unittest.main(argv=[sys.argv[0], *rest])
+    unittest.main()
