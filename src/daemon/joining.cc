@@ -61,6 +61,10 @@ os::Co<Result<std::string>> find_root(os::Loop& loop, Log& log, std::string dige
       const auto root = co_await fetch_root(loop, log, std::move(address));
       if (!root) {
         last = root.error();
+        // What refuses is named in the reason; an address that swallows everything is not.
+        if (last.code == ErrorCode::DeadlineExceeded) {
+          last.message = fmt::format("{}: no answer in {} s", manager, kRootTimeout / 1s);
+        }
         continue;
       }
       if (crypto::sha256(*root) != digest) {
