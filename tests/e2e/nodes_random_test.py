@@ -25,7 +25,7 @@ class Swarm:
         make_images()
         self.rng, self.lan, self.nodes = rng, Lan(), []
         self.dead, self.cut_off, self.drained, self.outside = set(), set(), set(), set()
-        self.replicas = {"web": 3, "eager": 2}
+        self.replicas, self.ids = {"web": 3, "eager": 2}, {}
         for number in range(1, COUNT + 1):
             node = Node(f"hostos{number}")
             self.nodes.append(node)
@@ -51,16 +51,16 @@ class Swarm:
         return left
 
     def id_of(self, number):
-        """Of the node that is up under that name; those that left are still listed."""
-        rows = [row.split() for row in self.manager.lines("node", "ls", "--format",
-                                                           "{{.Hostname}} {{.Status}} {{.ID}}")]
-        mine = [row for row in rows if row[0] == f"hostos{number}"]
-        return next((row[2] for row in mine if row[1] == "Ready"), mine[0][2] if mine else None)
+        """By the node itself: those that left are still listed under the same name."""
+        if number not in self.dead:
+            self.ids[number] = self.nodes[number - 1].out("info", "--format", "{{.Swarm.NodeID}}")
+        return self.ids[number]
 
     # --- operations; each takes the number of a worker and says whether it makes sense now ---
     def kill(self, number):
         if number in self.dead:
             return False
+        self.id_of(number)
         self.lan.cut(number)
         self.nodes[number - 1].reboot()
         self.dead.add(number)
