@@ -39,6 +39,17 @@ class Leaks(NodeTest):
             kinds[kind] = kinds.get(kind, 0) + 1
         return {**kinds, "threads": len(list((process / "task").iterdir()))}
 
+    def sockets(self):
+        """Each socket of the daemon as the kernel lists it, to see which one is too many."""
+        process, found = pathlib.Path(f"/proc/{self.node.pid}"), []
+        inodes = {link[8:-1] for link in map(os.readlink, (process / "fd").iterdir())
+                  if link.startswith("socket:[")}
+        for family in ("tcp", "udp", "unix", "netlink"):
+            for line in (process / "net" / family).read_text().splitlines()[1:]:
+                if inodes & set(line.split()):
+                    found.append(f"{family} {line}")
+        return sorted(found)
+
     def resident_kb(self):
         status = pathlib.Path(f"/proc/{self.node.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
@@ -83,7 +94,7 @@ class Leaks(NodeTest):
         try:
             until(lambda: not more(), "the daemon holds no more than before")
         except AssertionError:
-            self.fail(f"grown: {more()}, before: {before}")
+            self.fail(f"grown: {more()}, before: {before}\n" + "\n".join(self.sockets()))
 
     def test_nothing_grows(self):
         self.create_scaled()
