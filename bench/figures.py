@@ -1,19 +1,17 @@
 """What the benchmarks that speak the Docker API share: a connection, services, and a table of both sides."""
-import http.client
 import json
-import socket
+import pathlib
+import sys
 import time
 from urllib.parse import quote
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/e2e"))
+import api  # noqa: E402
 
-class Api(http.client.HTTPConnection):
+
+class Api(api.Api):
     def __init__(self, path):
-        super().__init__("localhost", timeout=600)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self.path))
+        super().__init__(path, timeout_s=600)
 
     def call(self, method, path, body=None):
         self.request(method, "/v1.41" + path, json.dumps(body) if body is not None else None,

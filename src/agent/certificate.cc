@@ -90,7 +90,6 @@ void CertificateRenewal::hurry() {
   if (pause_ == Duration{0}) hurry_.stop();
 }
 
-// False when it is to stop.
 os::Co<bool> CertificateRenewal::rest(Duration pause) {
   const bool at_once = hurried_ && pause_ == Duration{0};
   if (!at_once) (void)co_await loop_.sleep(pause, hurry_.token());

@@ -45,6 +45,8 @@ class CertificateRenewal {
 
  private:
   os::Co<> run();
+  // False when it is to stop.
+  os::Co<bool> rest(Duration pause);
   os::Co<Result<void>> renew();
 
   os::Loop& loop_;
@@ -52,8 +54,6 @@ class CertificateRenewal {
   Log& log_;
   rpc::Channel& channel_;
   Install install_;
-  os::Co<bool> rest(Duration pause);
-
   rpc::CredentialsPem present_;
   os::StopSource stopping_;
   os::StopSource hurry_;  // ends the present sleep

@@ -5,8 +5,8 @@ import socket
 
 
 class Api(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
+    def __init__(self, path, timeout_s=60):
+        super().__init__("localhost", timeout=timeout_s)
         self.path = str(path)
 
     def connect(self):

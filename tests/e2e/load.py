@@ -13,20 +13,11 @@ import socket
 import tarfile
 import threading
 
+from api import Api
+
 GONE = "gone"
 API = "/v1.44"
 SECOND_NS = 10**9
-
-
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class DaemonGone(Exception):
@@ -35,7 +26,7 @@ class DaemonGone(Exception):
 
 def call(path, method, url, body=None, headers=None):
     """(status, document). DaemonGone when there was no whole answer."""
-    connection = Connection(path)
+    connection = Api(path)
     data = body if isinstance(body, (bytes, type(None))) else json.dumps(body)
     try:
         connection.request(method, API + url, data,
