@@ -63,6 +63,8 @@ void put(const model::NodeDescription& in, disk::NodeDescription* out) {
     message->set_name(plugin.name);
   }
   put(in.tls, out->mutable_tls());
+  out->set_shoal_version(in.shoal_version);
+  out->set_data_path_address(in.data_path_address);
 }
 
 model::NodeDescription get(const disk::NodeDescription& in, Fault& fault) {
@@ -74,6 +76,8 @@ model::NodeDescription get(const disk::NodeDescription& in, Fault& fault) {
   out.engine_labels = labels_from(in.engine_labels());
   for (const auto& plugin : in.plugins()) out.plugins.push_back({plugin.type(), plugin.name()});
   out.tls = get(in.tls());
+  out.shoal_version = in.shoal_version();
+  out.data_path_address = in.data_path_address();
   return out;
 }
 
@@ -159,6 +163,7 @@ std::string to_disk(const model::Node& node) {
   out.mutable_status()->set_message(node.status.message);
   out.mutable_status()->set_address(node.status.address);
   out.set_manager_address(node.manager_address);
+  put_each(node.attachments, out.mutable_attachments());
   return framed(out);
 }
 
@@ -179,6 +184,7 @@ Result<model::Node> node_from_disk(std::string_view bytes) {
     out.status.message = in.status().message();
     out.status.address = in.status().address();
     out.manager_address = in.manager_address();
+    out.attachments = get_each<model::NetworkAttachment>(in.attachments(), fault);
     return out;
   });
 }
@@ -219,44 +225,6 @@ Result<model::Service> service_from_disk(std::string_view bytes) {
                                         .last_execution = {in.job_status().last_execution_ns()}};
     }
     out.pending_delete = in.pending_delete();
-    return out;
-  });
-}
-
-std::string to_disk(const model::Network& network) {
-  disk::Network out;
-  out.set_id(network.id.str());
-  put_meta(network.meta, out.mutable_meta());
-  disk::NetworkSpec* spec = out.mutable_spec();
-  codec::put(network.spec.annotations, spec->mutable_annotations());
-  codec::put(network.spec.driver, spec->mutable_driver());
-  spec->set_ipv6(network.spec.ipv6);
-  spec->set_internal(network.spec.internal);
-  spec->set_attachable(network.spec.attachable);
-  spec->set_ingress(network.spec.ingress);
-  for (const model::IpamConfig& ipam : network.spec.ipam) {
-    disk::IpamConfig* message = spec->add_ipam();
-    message->set_subnet(ipam.subnet);
-    message->set_range(ipam.range);
-    message->set_gateway(ipam.gateway);
-  }
-  return framed(out);
-}
-
-Result<model::Network> network_from_disk(std::string_view bytes) {
-  return read_record<disk::Network>(bytes, [](const disk::Network& in, Fault& fault) {
-    model::Network out;
-    out.id = id_from<model::NetworkId>(in.id(), true, fault);
-    out.meta = meta_from(in.meta());
-    out.spec.annotations = codec::get(in.spec().annotations(), fault);
-    out.spec.driver = codec::get(in.spec().driver(), fault);
-    out.spec.ipv6 = in.spec().ipv6();
-    out.spec.internal = in.spec().internal();
-    out.spec.attachable = in.spec().attachable();
-    out.spec.ingress = in.spec().ingress();
-    for (const auto& ipam : in.spec().ipam()) {
-      out.spec.ipam.push_back({ipam.subnet(), ipam.range(), ipam.gateway()});
-    }
     return out;
   });
 }

@@ -10,6 +10,7 @@
 
 #include "codec/disk.pb.h"
 #include "codec/fields/fields.h"
+#include "model/network.h"
 #include "model/service.h"
 
 namespace shoal::codec {
@@ -23,6 +24,7 @@ void put(const model::PortConfig& in, disk::PortConfig* out);
 void put(const model::TaskSpec& in, disk::TaskSpec* out);
 void put(const model::Endpoint& in, disk::Endpoint* out);
 void put(const model::ServiceSpec& in, disk::ServiceSpec* out);
+void put(const model::NetworkAttachment& in, disk::NetworkAttachment* out);
 
 model::Annotations get(const disk::Annotations& in, Fault& fault);
 model::Driver get(const disk::Driver& in, Fault& fault);
@@ -33,6 +35,7 @@ model::PortConfig get(const disk::PortConfig& in, Fault& fault);
 model::TaskSpec get(const disk::TaskSpec& in, Fault& fault);
 model::Endpoint get(const disk::Endpoint& in, Fault& fault);
 model::ServiceSpec get(const disk::ServiceSpec& in, Fault& fault);
+model::NetworkAttachment get(const disk::NetworkAttachment& in, Fault& fault);
 
 template <class Items, class Messages>
 void put_each(const Items& in, Messages* out) {

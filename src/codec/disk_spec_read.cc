@@ -242,4 +242,10 @@ model::ServiceSpec get(const disk::ServiceSpec& in, Fault& fault) {
   return out;
 }
 
+model::NetworkAttachment get(const disk::NetworkAttachment& in, Fault& fault) {
+  return {.network = id_from<model::NetworkId>(in.network(), false, fault),
+          .addresses = strings_from(in.addresses()),
+          .aliases = strings_from(in.aliases())};
+}
+
 }  // namespace shoal::codec

@@ -225,4 +225,10 @@ void put(const model::ServiceSpec& in, disk::ServiceSpec* out) {
   if (in.endpoint) put(*in.endpoint, out->mutable_endpoint());
 }
 
+void put(const model::NetworkAttachment& in, disk::NetworkAttachment* out) {
+  out->set_network(in.network.str());
+  put_strings(in.addresses, out->mutable_addresses());
+  put_strings(in.aliases, out->mutable_aliases());
+}
+
 }  // namespace shoal::codec

@@ -55,25 +55,6 @@ model::TaskStatus status_from(const disk::TaskStatus& in, Fault& fault) {
   return out;
 }
 
-void put_networks(const model::Task& task, disk::Task* out) {
-  for (const model::NetworkAttachment& attachment : task.networks) {
-    disk::NetworkAttachment* message = out->add_networks();
-    message->set_network(attachment.network.str());
-    put_strings(attachment.addresses, message->mutable_addresses());
-    put_strings(attachment.aliases, message->mutable_aliases());
-  }
-}
-
-std::vector<model::NetworkAttachment> networks_from(const disk::Task& in, Fault& fault) {
-  std::vector<model::NetworkAttachment> networks;
-  networks.reserve(size_t(in.networks_size()));
-  for (const auto& message : in.networks()) {
-    networks.push_back({id_from<model::NetworkId>(message.network(), false, fault),
-                        strings_from(message.addresses()), strings_from(message.aliases())});
-  }
-  return networks;
-}
-
 // `shared` is null when no such record was read.
 template <class T, class Message>
 model::Ref<T> part_from(disk::Task::Source source, const model::Ref<T>& shared, const Message& own,
@@ -135,7 +116,7 @@ std::string to_disk(const model::Task& task, const SharedSpec& shared) {
     put(*task.endpoint, &endpoint);
     endpoint.SerializeToString(out.mutable_endpoint());
   }
-  put_networks(task, &out);
+  put_each(task.networks, out.mutable_networks());
   put_each(task.assigned_generic, out.mutable_assigned_generic());
   if (task.job_iteration) out.set_job_iteration(*task.job_iteration);
   const auto own_spec = [&] { return out.mutable_own_spec(); };
@@ -164,7 +145,7 @@ Result<model::Task> TaskReader::read(std::string_view bytes) {
     out.status = status_from(in.status(), fault);
     out.desired_state = state_from(in.desired_state(), fault);
     if (in.has_endpoint()) out.endpoint = endpoint(in.endpoint(), fault);
-    out.networks = networks_from(in, fault);
+    out.networks = get_each<model::NetworkAttachment>(in.networks(), fault);
     out.assigned_generic = get_each<model::GenericResource>(in.assigned_generic(), fault);
     if (in.has_job_iteration()) out.job_iteration = in.job_iteration();
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/common.h"
+#include "model/network.h"
 #include "model/service.h"
 
 namespace shoal::model {
@@ -38,6 +39,10 @@ struct TlsInfo {
   bool operator==(const TlsInfo&) const = default;
 };
 
+// The version of Shoal's own part of the node protocol that a node of today speaks: networks pushed
+// by the manager, acknowledged withdrawal. Docker Engines and agents of Swarm speak none of it: 0.
+inline constexpr uint32_t kShoalVersion = 1;
+
 struct NodeDescription {
   std::string hostname;
   Platform platform;
@@ -46,6 +51,8 @@ struct NodeDescription {
   Labels engine_labels;
   std::vector<Plugin> plugins;
   TlsInfo tls;
+  uint32_t shoal_version = 0;     // kShoalVersion of the node's program; 0: not one of ours
+  std::string data_path_address;  // where its overlays are reached; empty: where the node is
 
   bool operator==(const NodeDescription&) const = default;
 };
@@ -66,6 +73,8 @@ struct Node {
   NodeDescription description;
   NodeStatus status;
   std::string manager_address;  // "10.0.0.1:2377" on managers, else empty
+  // The allocator's: the node's own address in the ingress network, from which the mesh sends.
+  std::vector<NetworkAttachment> attachments;
 
   bool operator==(const Node&) const = default;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/network.h"
 #include "model/service.h"
 #include "model/task_state.h"
 
@@ -30,14 +31,6 @@ struct TaskStatus {
   bool operator==(const TaskStatus&) const = default;
 };
 
-struct NetworkAttachment {
-  NetworkId network;
-  std::vector<std::string> addresses;  // CIDR text
-  std::vector<std::string> aliases;
-
-  bool operator==(const NetworkAttachment&) const = default;
-};
-
 struct Task {
   TaskId id;
   Meta meta;
@@ -51,7 +44,7 @@ struct Task {
   TaskStatus status;
   TaskState desired_state = TaskState::Running;
   Ref<Endpoint> endpoint;  // null when nothing is published
-  std::vector<NetworkAttachment> networks;
+  std::vector<NetworkAttachment> networks;  // the allocator's; with the ingress network, if it publishes
   std::vector<GenericResource> assigned_generic;
   std::optional<Version> job_iteration;
 

@@ -326,7 +326,7 @@ inline TlsInfo full_tls_info() {
 
 inline Node full_node() {
   Node node;
-  auto& [id, meta, spec, role, description, status, manager_address] = node;
+  auto& [id, meta, spec, role, description, status, manager_address, attachments] = node;
   id = NodeId::of("node1");
   meta = full_meta();
   auto& [annotations, spec_role, availability] = spec;
@@ -334,7 +334,8 @@ inline Node full_node() {
   spec_role = NodeRole::Manager;
   availability = Availability::Drain;
   role = NodeRole::Manager;
-  auto& [hostname, platform, resources, engine_version, engine_labels, plugins, tls] = description;
+  auto& [hostname, platform, resources, engine_version, engine_labels, plugins, tls, shoal_version,
+         data_path_address] = description;
   hostname = "host1";
   platform = full_platform();
   resources = full_resources(3);
@@ -342,11 +343,14 @@ inline Node full_node() {
   engine_labels = {{"disk", "ssd"}};
   plugins = {{.type = "Network", .name = "overlay"}, {.type = "Log", .name = "json-file"}};
   tls = full_tls_info();
+  shoal_version = 9;
+  data_path_address = "192.168.7.1";
   auto& [state, message, address] = status;
   state = NodeState::Disconnected;
   message = "heartbeat failure";
   address = "10.0.0.7";
   manager_address = "10.0.0.7:2377";
+  attachments = {{.network = NetworkId::of("net1"), .addresses = {"10.0.0.2/24"}, .aliases = {}}};
   return node;
 }
 
@@ -390,17 +394,23 @@ inline Cluster full_cluster() {
 
 inline Network full_network() {
   Network network;
-  auto& [id, meta, spec] = network;
+  auto& [id, meta, spec, allocation, error] = network;
   id = NetworkId::of("net1");
   meta = full_meta();
-  auto& [annotations, driver, ipv6, internal, attachable, ingress, ipam] = spec;
+  auto& [annotations, driver, ipv6, internal, attachable, ingress, ipam_driver, ipam] = spec;
   annotations = full_annotations("front");
   driver = full_driver("overlay");
   ipv6 = true;
   internal = true;
   attachable = true;
   ingress = true;
-  ipam = {{.subnet = "10.9.0.0/24", .range = "10.9.0.128/25", .gateway = "10.9.0.1"}};
+  ipam_driver = full_driver("default");
+  ipam = {{.subnet = "10.9.0.0/24",
+           .range = "10.9.0.128/25",
+           .gateway = "10.9.0.1",
+           .auxiliary = {{"router", "10.9.0.3"}}}};
+  allocation = NetworkAllocation{.ipam = ipam, .vni = 4097};
+  error = "no subnet is free";
   return network;
 }
 

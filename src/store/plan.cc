@@ -52,7 +52,8 @@ bool Plan::empty() const {
 
 size_t Plan::size() const {
   return create_tasks.size() + update_tasks.size() + remove_tasks.size() + update_services.size() +
-         remove_services.size() + update_nodes.size() + update_clusters.size();
+         remove_services.size() + update_nodes.size() + update_clusters.size() +
+         update_networks.size();
 }
 
 std::string to_string(const Plan& plan) {
@@ -69,6 +70,10 @@ std::string to_string(const Plan& plan) {
     text += fmt::format("update cluster {} root-rotation={}\n", cluster.id,
                         cluster.rotation ? "yes" : "no");
   }
+  for (const auto& network : plan.update_networks) {
+    text += fmt::format("update network {} name={} vni={}\n", network.id, network.name(),
+                        network.allocation ? network.allocation->vni : 0);
+  }
   return text;
 }
 
@@ -82,7 +87,8 @@ Result<void> apply(Plan plan, WriteTx& tx) {
   RETURN_IF_ERROR(write_each(plan.update_services, update));
   RETURN_IF_ERROR(write_each(plan.remove_services, remove));
   RETURN_IF_ERROR(write_each(plan.update_nodes, update));
-  return write_each(plan.update_clusters, update);
+  RETURN_IF_ERROR(write_each(plan.update_clusters, update));
+  return write_each(plan.update_networks, update);
 }
 
 }  // namespace shoal::store

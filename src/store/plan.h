@@ -36,6 +36,7 @@ struct Plan {
   std::vector<model::ServiceId> remove_services;
   std::vector<model::Node> update_nodes;        // meta.version as read
   std::vector<model::Cluster> update_clusters;  // meta.version as read
+  std::vector<model::Network> update_networks;  // meta.version as read
 
   bool empty() const;
   size_t size() const;

@@ -32,14 +32,7 @@ void put_own(const model::Task& in, pb::Task& out) {
   out.set_node_id(in.node_id.str());
   put(in.status, out.mutable_status());
   out.set_desired_state(uint32_t(in.desired_state));
-  for (const model::NetworkAttachment& attachment : in.networks) {
-    pb::NetworkAttachment* message = out.add_networks();
-    message->mutable_network()->set_id(attachment.network.str());
-    message->mutable_network()->mutable_driver_state();
-    message->mutable_network()->mutable_ipam()->mutable_driver();
-    put_strings(attachment.addresses, message->mutable_addresses());
-    put_strings(attachment.aliases, message->mutable_aliases());
-  }
+  put_all(in.networks, out.mutable_networks());
   out.mutable_spec_version()->set_index(in.spec_version);
   put_all(in.assigned_generic, out.mutable_assigned_generic());
   if (in.job_iteration) out.mutable_job_iteration()->set_index(*in.job_iteration);
@@ -166,16 +159,6 @@ class SharedReader {
   ByBytes<model::Endpoint> endpoints_;
 };
 
-std::vector<model::NetworkAttachment> networks_from(const pb::Task& in, Fault& fault) {
-  const auto attachment = [&](const pb::NetworkAttachment& message) -> model::NetworkAttachment {
-    return {id_from<model::NetworkId>(message.network().id(), Need::Optional,
-                                      "task.networks.network.id", fault),
-            strings_from(message.addresses(), "task.networks.addresses", fault),
-            strings_from(message.aliases(), "task.networks.aliases", fault)};
-  };
-  return each_from<model::NetworkAttachment>(in.networks(), "task.networks", fault, attachment);
-}
-
 model::Task task_from(const pb::Task& in, SharedReader& shared, Fault& fault) {
   model::Task out;
   out.id = id_from<model::TaskId>(in.id(), Need::Required, "task.id", fault);
@@ -190,7 +173,7 @@ model::Task task_from(const pb::Task& in, SharedReader& shared, Fault& fault) {
   out.status = get(in.status(), fault);
   out.desired_state = state_from(in.desired_state(), "task.desired_state", fault);
   if (in.has_endpoint()) out.endpoint = shared.endpoint(in.endpoint(), fault);
-  out.networks = networks_from(in, fault);
+  out.networks = all_from<model::NetworkAttachment>(in.networks(), "task.networks", fault);
   out.assigned_generic =
       all_from<model::GenericResource>(in.assigned_generic(), "task.assigned_generic", fault);
   if (in.has_job_iteration()) out.job_iteration = in.job_iteration().index();

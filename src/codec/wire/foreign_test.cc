@@ -142,7 +142,7 @@ TEST(BadInput, OfAssignments) {
       {part(4, part(1, part(1, text(1, kTooLong)))), "task.id: invalid id"},
       {task_message(text(4, "A")), "task.service_id: invalid id \"A\""},
       {task_message(text(6, "A")), "task.node_id: invalid id \"A\""},
-      {task_message(part(11, part(1, text(1, "A")))), "task.networks.network.id: invalid id"},
+      {task_message(part(11, part(1, text(1, "A")))), "networks.network.id: invalid id"},
       {task_message(number(10, 65)), "task.desired_state: unknown task state 65"},
       {task_message(number(10, -1)), "task.desired_state: unknown task state"},
       {task_message(part(9, number(2, 513))), "status.state: unknown task state 513"},

@@ -49,6 +49,8 @@ void put(const model::NodeDescription& in, pb::NodeDescription* out) {
     message->set_name(plugin.name);
   }
   put(in.tls, out->mutable_tls());
+  out->set_shoal_version(in.shoal_version);
+  out->set_data_path_address(in.data_path_address);
 }
 
 model::NodeDescription get(const pb::NodeDescription& in, Fault& fault) {
@@ -62,6 +64,8 @@ model::NodeDescription get(const pb::NodeDescription& in, Fault& fault) {
       in.engine().plugins(), "plugins", fault,
       [](const pb::Plugin& plugin) { return model::Plugin{plugin.type(), plugin.name()}; });
   out.tls = get(in.tls());
+  out.shoal_version = in.shoal_version();
+  out.data_path_address = in.data_path_address();
   return out;
 }
 
@@ -81,6 +85,7 @@ void put(const model::Node& in, pb::Node* out) {
     out->mutable_manager_status()->set_address(in.manager_address);
   }
   out->set_role(uint32_t(in.role));
+  put_all(in.attachments, out->mutable_attachments());
 }
 
 model::Node get(const pb::Node& in, Fault& fault) {
@@ -92,6 +97,7 @@ model::Node get(const pb::Node& in, Fault& fault) {
   out.description = get(in.description(), fault);
   out.status = get(in.status(), fault);
   out.manager_address = in.manager_status().address();
+  out.attachments = all_from<model::NetworkAttachment>(in.attachments(), "networks", fault);
   return out;
 }
 

@@ -152,4 +152,20 @@ model::PortConfig get(const pb::PortConfig& in, Fault& fault) {
           .mode = enum_from(in.publish_mode(), model::PublishMode::Host, "publish mode", fault)};
 }
 
+// Docker Engines dereference driver state and driver without asking.
+void put(const model::NetworkAttachment& in, pb::NetworkAttachment* out) {
+  out->mutable_network()->set_id(in.network.str());
+  out->mutable_network()->mutable_driver_state();
+  out->mutable_network()->mutable_ipam()->mutable_driver();
+  put_strings(in.addresses, out->mutable_addresses());
+  put_strings(in.aliases, out->mutable_aliases());
+}
+
+model::NetworkAttachment get(const pb::NetworkAttachment& in, Fault& fault) {
+  return {.network = id_from<model::NetworkId>(in.network().id(), Need::Optional,
+                                               "networks.network.id", fault),
+          .addresses = strings_from(in.addresses(), "networks.addresses", fault),
+          .aliases = strings_from(in.aliases(), "networks.aliases", fault)};
+}
+
 }  // namespace shoal::wire

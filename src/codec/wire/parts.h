@@ -94,6 +94,7 @@ void put(const model::PortConfig& in, pb::PortConfig* out);
 void put(const model::TaskSpec& in, pb::TaskSpec* out);
 void put(const model::Endpoint& in, pb::Endpoint* out);
 void put(const model::TaskStatus& in, pb::TaskStatus* out);
+void put(const model::NetworkAttachment& in, pb::NetworkAttachment* out);
 void put(const model::NodeDescription& in, pb::NodeDescription* out);
 void put(const model::Node& in, pb::Node* out);
 
@@ -107,6 +108,7 @@ model::PortConfig get(const pb::PortConfig& in, Fault& fault);
 model::TaskSpec get(const pb::TaskSpec& in, Fault& fault);
 model::Endpoint get(const pb::Endpoint& in, Fault& fault);
 model::TaskStatus get(const pb::TaskStatus& in, Fault& fault);
+model::NetworkAttachment get(const pb::NetworkAttachment& in, Fault& fault);
 model::NodeDescription get(const pb::NodeDescription& in, Fault& fault);
 model::Node get(const pb::Node& in, Fault& fault);
 
