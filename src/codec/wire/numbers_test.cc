@@ -120,7 +120,8 @@ std::string full_description(uint32_t field) {
                    part(3, text(1, "Network"), text(2, "overlay")),
                    part(3, text(1, "Log"), text(2, "json-file"))),
               part(5, text(1, "-----BEGIN CERTIFICATE-----"),
-                   text(2, std::string_view("0\x13\x00\xff", 4)), text(3, "0Y")));
+                   text(2, std::string_view("0\x13\x00\xff", 4)), text(3, "0Y")),
+              number(1000, 9), text(1001, "192.168.7.1"));
 }
 
 TEST(Numbers, OfASession) {
@@ -129,7 +130,8 @@ TEST(Numbers, OfASession) {
       2, text(1, "node1"), kMeta,
       part(3, part(1, text(1, "first"), kAnnotations), number(2, 1), number(3, 1), number(4, 2)),
       full_description(4), part(5, number(1, 3), text(2, "heartbeat failure"), text(3, "10.0.0.7")),
-      part(6, text(2, "10.0.0.7:2377")), part(8, part(3, number(1, 5))), number(9, 1));
+      part(6, text(2, "10.0.0.7:2377")), part(8, part(3, number(1, 5))), number(9, 1),
+      part(10, part(1, text(1, "net1"), part(4), part(5, part(1))), text(2, "10.0.0.2/24")));
   EXPECT_EQ(encode(model::full_session_message()),
             text(1, "session2") + node +
                 part(3, part(1, text(1, "node1"), text(2, "10.0.0.7:2377")), number(2, -512)) +
