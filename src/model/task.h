@@ -43,8 +43,8 @@ struct Task {
   Version spec_version = 0;
   TaskStatus status;
   TaskState desired_state = TaskState::Running;
-  Ref<Endpoint> endpoint;  // null when nothing is published
-  std::vector<NetworkAttachment> networks;  // the allocator's; with the ingress network, if it publishes
+  Ref<Endpoint> endpoint;                   // null when nothing is published
+  std::vector<NetworkAttachment> networks;  // the allocator's; the mesh's too, if it publishes
   std::vector<GenericResource> assigned_generic;
   std::optional<Version> job_iteration;
 
