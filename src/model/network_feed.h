@@ -12,6 +12,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -95,14 +96,19 @@ struct GatewayGone {
 using NetworkChange = std::variant<NetworkView, EndpointView, ServiceView, GatewayView, NetworkGone,
                                    EndpointGone, ServiceGone, GatewayGone>;
 
-// Manager to agent. A network comes before what is in it.
+// Manager to agent. A network comes before what is in it. Changes travel as shared references: what
+// ten thousand nodes are told is made once.
 struct NetworksMessage {
-  uint64_t version = 0;   // rises from message to message of one session
-  bool complete = false;  // everything: what it does not name is gone
-  std::vector<NetworkChange> changes;
+  uint64_t version = 0;                     // rises from message to message of one session
+  bool complete = false;                    // everything: what it does not name is gone
+  std::vector<Ref<NetworkChange>> changes;  // none is null
 
-  bool operator==(const NetworksMessage&) const = default;
+  bool operator==(const NetworksMessage& other) const;  // compares the changes by value
 };
+
+inline Ref<NetworkChange> share(NetworkChange change) {
+  return std::make_shared<const NetworkChange>(std::move(change));
+}
 
 // Agent to manager: the node uses nothing older than this version.
 struct NetworksAck {

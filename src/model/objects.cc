@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "model/network_feed.h"
 #include "model/service.h"
 #include "model/task.h"
 
@@ -33,6 +36,11 @@ bool Task::operator==(const Task& other) const {
          desired_state == other.desired_state && same_value(endpoint, other.endpoint) &&
          networks == other.networks && assigned_generic == other.assigned_generic &&
          job_iteration == other.job_iteration;
+}
+
+bool NetworksMessage::operator==(const NetworksMessage& other) const {
+  return version == other.version && complete == other.complete &&
+         std::ranges::equal(changes, other.changes, same_value<NetworkChange>);
 }
 
 std::string task_name(const Task& task) {

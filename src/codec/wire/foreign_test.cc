@@ -5,6 +5,7 @@
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
+#include "codec/wire/networks.h"
 #include "codec/wire/support_test.h"
 #include "model/testing.h"
 
@@ -241,6 +242,37 @@ TEST(BadInput, OfManagers) {
            {text(1, "s") + part(3, number(1, 7)), "unknown log stream 7"}});
 }
 
+TEST(BadInput, OfNetworks) {
+  const std::string too_many = many(part(3, part(5, text(1, "n"))), kNetworkChangesMax + 1);
+  refuses(
+      decode_networks,
+      {{"\x0a", "networks: not such a message"},
+       {part(3), "networks: changes: a kind of change that is not known"},
+       {part(3, part(9, text(1, "n"))), "changes: a kind of change that is not known"},
+       {part(3, part(1)), "changes.network_id: invalid id \"\""},
+       {part(3, part(1, text(1, "n"), number(3, 1 << 24))), "changes.vni 16777216: more than"},
+       {part(3, part(1, text(1, "n"), many(part(4), 10'001))), "changes.ipam: more than 10000"},
+       {part(3, part(2, text(1, "n"), text(6, "n1"))), "changes.task_id: invalid id \"\""},
+       {part(3, part(2, text(1, "n"), text(2, "t"))), "changes.node_id: invalid id \"\""},
+       {part(3, part(2, text(1, "n"), text(2, "t"), text(3, "A"), text(6, "n1"))),
+        "changes.service_id: invalid id \"A\""},
+       {part(3, part(2, text(1, "n"), text(2, "t"), text(6, "n1"), many(text(4, ""), 10'001))),
+        "changes.names: more than 10000"},
+       {part(3, part(3, text(1, "n"), text(2, "s"), number(5, 2))), "unknown resolution mode 2"},
+       {part(3, part(3, text(1, "n"), text(2, "s"), part(7, number(4, 65536)))),
+        "port 65536: not a port"},
+       {part(3, part(4, text(1, "n"))), "changes.node_id: invalid id \"\""},
+       {part(3, part(6, text(1, "n"))), "changes.task_id: invalid id \"\""},
+       {part(3, part(7, text(1, "n"))), "changes.service_id: invalid id \"\""},
+       {part(3, part(8, text(2, "n1"))), "changes.network_id: invalid id \"\""},
+       {too_many, "changes: more than 1000000"},
+       {std::string(kNetworksBytesMax + 1, 'x'), "at most 67108864 are taken"}});
+  refuses(decode_networks_ack,
+          {{number(2, 1), "acknowledgement: session_id: invalid id \"\""},
+           {text(1, std::string(5000, 'a')), "acknowledgement: 5003 bytes; at most 4096"}});
+  refuses(decode_watch_request, {{"", "watch request: session_id: invalid id \"\""}});
+}
+
 // Reads bytes in every way there is; only the absence of a crash counts.
 void read_all(std::string_view bytes) {
   (void)decode_session_request(bytes);
@@ -257,6 +289,8 @@ void read_all(std::string_view bytes) {
   (void)decode_issued_certificate(bytes);
   (void)decode_log_subscription(bytes);
   (void)decode_log_publication(bytes);
+  (void)decode_networks(bytes);
+  (void)decode_networks_ack(bytes);
 }
 
 TEST(BadInput, DamagedMessagesNeverCrash) {
@@ -266,7 +300,8 @@ TEST(BadInput, DamagedMessagesNeverCrash) {
       .changes = {{model::AssignmentAction::Update, task.id, std::make_shared<model::Task>(task)}}};
   for (const std::string& bytes :
        {encode(assignments), encode(model::full_session_message()),
-        encode(model::full_status_report()), encode(model::full_log_publication())}) {
+        encode(model::full_status_report()), encode(model::full_log_publication()),
+        encode(model::full_networks_message())}) {
     for (int round = 0; round < 2000; ++round) {
       std::string damaged = bytes;
       damaged[rng.below(damaged.size())] = char(rng.next());

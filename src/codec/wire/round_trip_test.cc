@@ -6,6 +6,7 @@
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
+#include "codec/wire/networks.h"
 #include "model/testing.h"
 
 namespace shoal::wire {
@@ -218,6 +219,24 @@ TEST(RoundTrip, HeartbeatsAndReportsComeBack) {
   EXPECT_EQ(decode_heartbeat_response(encode_heartbeat_response(5500ms)), 5500ms);
   EXPECT_EQ(decode_assignments_request(encode_assignments_request(session)), session);
   EXPECT_EQ(decode_status_report(encode(model::full_status_report())), model::full_status_report());
+}
+
+TEST(RoundTrip, NetworksComeBackWithEveryKindOfChange) {
+  const model::NetworksMessage message = model::full_networks_message();
+  ASSERT_EQ(message.changes.size(), std::variant_size_v<model::NetworkChange>);
+  EXPECT_EQ(decode_networks(encode(message)), message);
+  EXPECT_EQ(decode_networks(encode(model::NetworksMessage{})), model::NetworksMessage{});
+  // A container that nobody's service owns, before its node is known.
+  model::NetworksMessage bare{.version = 7, .complete = false, .changes = {}};
+  bare.changes = {share(model::EndpointView{.network = model::NetworkId::of("n"),
+                                            .task = model::TaskId::of("t"),
+                                            .node = model::NodeId::of("n1")})};
+  EXPECT_EQ(decode_networks(encode(bare)), bare);
+  EXPECT_NE(bare, message);
+
+  EXPECT_EQ(decode_networks_ack(encode(model::full_networks_ack())), model::full_networks_ack());
+  const auto session = model::SessionId::of("s1");
+  EXPECT_EQ(decode_watch_request(encode_watch_request(session)), session);
 }
 
 TEST(RoundTrip, CertificateMessagesComeBack) {
