@@ -89,8 +89,8 @@ NetworkSteps NetworkBook::apply(const model::NetworksMessage& message, const mod
     networks_.clear();
     steps.gateway = Gateway{};
   }
-  for (const model::NetworkChange& change : message.changes) {
-    std::visit([&](const auto& one) { put(one, steps); }, change);
+  for (const model::Ref<model::NetworkChange>& change : message.changes) {
+    std::visit([&](const auto& one) { put(one, steps); }, *change);
   }
   for (const auto& [id, service] : std::exchange(dirty_, {})) {
     if (const auto network = networks_.find(id); network != networks_.end()) {

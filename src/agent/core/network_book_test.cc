@@ -71,10 +71,15 @@ IngressPort port(uint16_t published, std::vector<network::Backend> backends = {}
 class NetworkBookTest : public ::testing::Test {
  protected:
   NetworkSteps apply(std::vector<NetworkChange> changes, bool complete = false) {
-    NetworkSteps steps = book.apply(
-        {.version = ++version, .complete = complete, .changes = std::move(changes)}, kSelf);
+    NetworkSteps steps = book.apply(message(std::move(changes), complete), kSelf);
     EXPECT_EQ(steps.faults, std::vector<std::string>());
     return steps;
+  }
+
+  model::NetworksMessage message(std::vector<NetworkChange> changes, bool complete) {
+    model::NetworksMessage out{.version = ++version, .complete = complete};
+    for (NetworkChange& change : changes) out.changes.push_back(model::share(std::move(change)));
+    return out;
   }
 
   NetworkBook book;
@@ -167,13 +172,12 @@ TEST_F(NetworkBookTest, ACompleteMessageForgetsWhatItDoesNotName) {
 }
 
 TEST_F(NetworkBookTest, WhatMakesNoSenseIsNamedAndTheRestDone) {
-  const auto steps = book.apply(
-      {.version = 1,
-       .complete = true,
-       .changes = {endpoint(kMesh, "t0", "10.0.0.3", kOther, true),
-                   network_view(kNet, "10.0.1.0/24", "10.0.1.1"),
-                   endpoint(kNet, "t1", "nonsense", kOther, true), vip_service("10.0.1.2")}},
-      kSelf);
+  const auto steps =
+      book.apply(message({endpoint(kMesh, "t0", "10.0.0.3", kOther, true),
+                          network_view(kNet, "10.0.1.0/24", "10.0.1.1"),
+                          endpoint(kNet, "t1", "nonsense", kOther, true), vip_service("10.0.1.2")},
+                         true),
+                 kSelf);
   EXPECT_EQ(steps.faults.size(), 3u);  // The unknown network, and the address wherever it is used.
   EXPECT_EQ(steps.overlays.back(),
             OverlayChange(PutOverlayService{"net", {"web", {ip("10.0.1.2")}, {}}}));
