@@ -119,9 +119,10 @@ os::Co<> ContainerExecutor::carry_out(Operation operation, std::optional<os::One
   if (before) co_await *before;
   Result<Answer> answer = co_await perform(operation, stop_token);
   if (!answer) {
-    answer =
-        Outcome{operation.task_id, OperationFailed{operation.kind, answer.error().message,
-                                                   answer.error().code == ErrorCode::Unavailable}};
+    // Also a disk that is full or a runtime that does not answer: the task is better off on a node
+    // where that is not so than waiting here.
+    answer = Outcome{operation.task_id,
+                     OperationFailed{.kind = operation.kind, .error = answer.error().message}};
   } else if (*answer && std::holds_alternative<Removed>((*answer)->result)) {
     entries_.erase(operation.task_id);
   }
@@ -148,7 +149,11 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::prepare(const model
                                                                      os::StopToken stop) {
   const model::TaskId id = task.id;
   if (entry(id).container_id.empty()) {
-    if (!node_) co_return unavailable("the node is not registered yet");
+    if (!node_) {
+      co_return Outcome{id, OperationFailed{.kind = OperationKind::Prepare,
+                                            .error = "the node is not registered yet",
+                                            .temporary = true}};
+    }
     CO_ASSIGN_OR_RETURN(model::ContainerConfig config, container_config(task, *node_));
     std::string image = task.spec->container.image, auth = task.spec->container.registry_auth;
     const Result<images::ImagePtr> fetched =

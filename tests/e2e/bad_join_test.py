@@ -252,15 +252,35 @@ class BadJoins(unittest.TestCase):
         self.assert_no_member(node)
         make_room()
         self.join(node)
+        self.manager.docker("node", "update", "--label-add", "pool=small", node_id(node))
+        self.manager.docker("node", "update", "--label-add", "pool=small", node_id(self.good))
+        self.addCleanup(self.manager.docker, "node", "update", "--label-rm", "pool", node_id(self.good))
+        lives = self.runs_on(node, "lives")
         fill()
+        # The full node has the fewest tasks: it is asked first, until it has failed too often.
+        self.manager.docker(*CREATE, "--name", "moves", "--constraint", "node.labels.pool==small", *WAIT)
+        self.addCleanup(self.remove, "moves", self.good)
+        until(lambda: self.state("moves").startswith("Running"), "it runs elsewhere")
+        newest, *earlier = self.history("moves")
+        self.assertEqual(newest["Node"], "good")
+        self.assertTrue(earlier, "the full node was never asked")
+        for task in earlier:
+            self.assertEqual(task["Node"], "full", earlier)
+            self.assertTrue(task["CurrentState"].startswith("Rejected"), task)
+            self.assertIn("no space left on device", task["Error"].lower())
+        # What has nowhere else to go is tried again by its restart policy.
         self.manager.docker(*CREATE, "--name", "stuck", "--constraint", f"node.id=={node_id(node)}", *WAIT)
         self.addCleanup(self.remove, "stuck", node)
-        errors = lambda: self.manager.out("service", "ps", "stuck", "--no-trunc", "--format",
-                                          "{{.CurrentState}} {{.Error}}")
-        # Like a registry that is down it may pass: the task waits with the reason, and tries again.
-        until(lambda: "no space left on device" in errors().lower(), "the reason is shown")
+        until(lambda: len(self.history("stuck")) > 1, "it is tried again")
+        self.assertEqual(node.lines("ps", "-q", "--filter", "name=lives."), lives, "its other tasks go on")
         make_room()
         until(lambda: self.state("stuck").startswith("Running"), "it runs once there is room")
+        self.remove("lives", node)
+
+    def history(self, name):
+        """The service's tasks, the newest first."""
+        rows = self.manager.lines("service", "ps", name, "--no-trunc", "--format", "{{json .}}")
+        return [json.loads(row) for row in rows]
 
 
 def node_id(node):

@@ -71,6 +71,20 @@ class DiskFull(NodeTest):
         self.node.docker("pull", image)
         self.node.docker("rmi", image)
 
+    def test_a_services_pull(self):
+        image = self.registry.name("fine/service:1")
+        self.fill(1000)
+        self.create("pulls", "--detach", "--restart-delay", "1s", image)
+        rejected = until(lambda: (lambda tasks: tasks if len(tasks) > 1 else None)(
+            [t for t in self.tasks("pulls") if t["CurrentState"].startswith("Rejected")]), "it is tried again")
+        for task in rejected:
+            self.assertIn(NO_SPACE, task["Error"].lower())
+        self.make_room()
+        until(lambda: self.node.docker("image", "inspect", image, check=False).returncode == 0,
+              "the image is here")
+        self.node.docker("service", "rm", "pulls")
+        until(lambda: self.node.docker("rmi", "--force", image, check=False).returncode == 0, "it can go")
+
     def test_load_import_and_save(self):
         layers = self.files("layers")
         for command in (("load", "-i", IMAGES / "whoami.tar"), ("import", IMAGES / "whoami.tar", "x:1")):

@@ -64,9 +64,10 @@ struct Stopped {
 // Answers Remove.
 struct Removed {};
 
-// Answers any operation that did not succeed. Temporary failures are tried again with a growing
-// pause; the others end the task (REJECTED before STARTING, FAILED from there on). A Stop or Remove
-// that failed is always tried again.
+// Answers any operation that did not succeed. A temporary failure is one that passes by itself: it
+// is tried again with a growing pause. The others end the task (REJECTED before STARTING, FAILED
+// from there on), and its replacement may go to another node. A Stop or Remove that failed is
+// always tried again.
 struct OperationFailed {
   OperationKind kind = OperationKind::Prepare;
   std::string error;  // as `docker service ps` shall show it
