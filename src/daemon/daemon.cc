@@ -57,6 +57,7 @@ os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code) {
 
 os::Co<> shut_down(Machine& machine, Parts& parts, Log& log) {
   log.info("the daemon stops; containers go on");
+  parts.swarm.hurry_up();  // The service's end waits for what it asked of the swarm.
   co_await parts.service.close();
   co_await parts.swarm.stop();
   machine.loop.stop();

@@ -35,7 +35,8 @@ Result<std::vector<std::string>> managers_of(const api::JoinRequest& request) {
   return managers;
 }
 
-os::Co<Result<std::string>> fetch_root(os::Loop& loop, Log& log, std::string manager) {
+os::Co<Result<std::string>> fetch_root(os::Loop& loop, Log& log, std::string manager,
+                                       os::StopToken stop) {
   CO_ASSIGN_OR_RETURN(const auto nothing, rpc::Credentials::make({}));
   rpc::ChannelOptions options;
   options.address = std::move(manager);
@@ -43,7 +44,7 @@ os::Co<Result<std::string>> fetch_root(os::Loop& loop, Log& log, std::string man
   options.verify = false;  // Whoever answers, the digest decides.
   options.message_bytes_max = wire::kJoinResponseBytesMax;
   rpc::Channel channel(loop, log, std::move(options));
-  const rpc::CallOptions of_call{.timeout = kRootTimeout, .metadata = {}};
+  const rpc::CallOptions of_call{.timeout = kRootTimeout, .metadata = {}, .stop = stop};
   CO_ASSIGN_OR_RETURN(const std::string answer,
                       co_await channel.call(kRootCall, std::string(), of_call));
   co_return wire::decode_root_response(answer);
@@ -52,13 +53,14 @@ os::Co<Result<std::string>> fetch_root(os::Loop& loop, Log& log, std::string man
 // The root that the token names, from the first manager that answers; `managers` then begins with
 // that one.
 os::Co<Result<std::string>> find_root(os::Loop& loop, Log& log, std::string digest,
-                                      std::vector<std::string>& managers) {
+                                      std::vector<std::string>& managers, os::StopToken stop) {
   Error last;
   for (int round = 0; round < kJoinRoundsMax; ++round) {
-    if (round > 0) (void)co_await loop.sleep(kJoinPause);
+    if (round > 0) (void)co_await loop.sleep(kJoinPause, stop);
     for (auto& manager : managers) {
       std::string address = manager;
-      const auto root = co_await fetch_root(loop, log, std::move(address));
+      const auto root = co_await fetch_root(loop, log, std::move(address), stop);
+      if (stop.stopped()) co_return cancelled("the join was given up");
       if (!root) {
         last = root.error();
         // What refuses is named in the reason; an address that swallows everything is not.
@@ -82,7 +84,8 @@ os::Co<Result<std::string>> find_root(os::Loop& loop, Log& log, std::string dige
 }
 
 os::Co<Result<rpc::CredentialsPem>> become_node(os::Loop& loop, Log& log, std::string manager,
-                                                std::string root, model::IssueRequest request) {
+                                                std::string root, model::IssueRequest request,
+                                                os::StopToken stop) {
   rpc::CredentialsPem trusted;
   trusted.roots = root;
   CO_ASSIGN_OR_RETURN(const auto credentials, rpc::Credentials::make(trusted));
@@ -93,7 +96,7 @@ os::Co<Result<rpc::CredentialsPem>> become_node(os::Loop& loop, Log& log, std::s
   options.message_bytes_max = wire::kJoinResponseBytesMax;
   rpc::Channel channel(loop, log, std::move(options));
   auto issued =
-      co_await agent::request_certificate(loop, channel, std::move(root), std::move(request));
+      co_await agent::request_certificate(loop, channel, std::move(root), std::move(request), stop);
   if (!issued) co_return std::unexpected(api::rpc_error(issued.error()));
   co_return issued;
 }
@@ -101,7 +104,7 @@ os::Co<Result<rpc::CredentialsPem>> become_node(os::Loop& loop, Log& log, std::s
 }  // namespace
 
 os::Co<Result<Joined>> join_swarm(os::Loop& loop, Log& log, api::JoinRequest request,
-                                  std::string own_bridge) {
+                                  std::string own_bridge, os::StopToken stop) {
   CO_ASSIGN_OR_RETURN(std::vector<std::string> managers, managers_of(request));
   CO_ASSIGN_OR_RETURN(const ca::JoinToken token, ca::parse_join_token(request.join_token));
   const bool told = !request.advertise_address.empty() || !request.listen_address.empty();
@@ -115,7 +118,8 @@ os::Co<Result<Joined>> join_swarm(os::Loop& loop, Log& log, api::JoinRequest req
       co_return std::unexpected(resolved.error());
     }
   }
-  CO_ASSIGN_OR_RETURN(std::string root, co_await find_root(loop, log, token.root_digest, managers));
+  CO_ASSIGN_OR_RETURN(std::string root,
+                      co_await find_root(loop, log, token.root_digest, managers, stop));
   if (addresses.advertised.empty()) {
     // The manager sees the node under this one anyway.
     const auto towards = address_towards(managers.front());
@@ -126,7 +130,7 @@ os::Co<Result<Joined>> join_swarm(os::Loop& loop, Log& log, api::JoinRequest req
   asks.availability = request.availability;
   std::string manager = managers.front();
   auto credentials =
-      co_await become_node(loop, log, std::move(manager), std::move(root), std::move(asks));
+      co_await become_node(loop, log, std::move(manager), std::move(root), std::move(asks), stop);
   if (!credentials) co_return std::unexpected(credentials.error());
   CO_ASSIGN_OR_RETURN(const auto info, crypto::read_certificate(credentials->certificates));
   if (info.identity.role == model::NodeRole::Manager) {

@@ -22,8 +22,8 @@ struct Joined {
 };
 // InvalidArgument for a request that cannot be meant (no address, a token that is none, an address
 // that is not this machine's), PermissionDenied when the manager's root is not the token's,
-// Unavailable when no manager answers, and what the manager says otherwise.
+// Unavailable when no manager answers, Cancelled after `stop`, and what the manager says otherwise.
 os::Co<Result<Joined>> join_swarm(os::Loop& loop, Log& log, api::JoinRequest request,
-                                  std::string own_bridge);
+                                  std::string own_bridge, os::StopToken stop = {});
 
 }  // namespace shoal::daemon

@@ -6,6 +6,7 @@
 #include "crypto/certificate.h"
 #include "daemon/addresses.h"
 #include "daemon/protocol_fixture.h"
+#include "os/tcp.h"
 
 namespace shoal::daemon {
 namespace {
@@ -71,6 +72,28 @@ TEST_F(JoiningTest, TokensThatAreNotTheSwarmsAreRefused) {
 
     const Error second = co_await refusal(t, request_to(t, t.cluster()->join_token_manager));
     EXPECT_THAT(second.message, HasSubstr("several managers are not supported"));
+    EXPECT_EQ(t.manager->store()->read().nodes().size(), 1u) << "nothing half-joined";
+  });
+}
+
+// Whoever asks has begun to wait for an answer that does not come: tell it to stop.
+os::Co<> stop_at_first_caller(os::Loop& loop, int listener, os::StopSource stop) {
+  co_await loop.readable(listener);
+  stop.stop();
+}
+
+TEST_F(JoiningTest, AJoinThatIsToldToStopEndsWithoutTryingTheOtherManagers) {
+  run([](T& t) -> os::Co<> {
+    const auto silent = os::listen_tcp("127.0.0.1:0");
+    CHECK(silent, "{}", silent.error().message);
+    api::JoinRequest request = request_to(t, t.cluster()->join_token_worker);
+    request.remote_addresses.insert(request.remote_addresses.begin(),
+                                    fmt::format("127.0.0.1:{}", silent->port));
+    const os::StopSource stop;
+    os::spawn(stop_at_first_caller(t.loop, silent->fd.get(), stop));
+    const auto joined =
+        co_await join_swarm(t.loop, t.log, std::move(request), std::string(), stop.token());
+    EXPECT_EQ(joined ? ErrorCode::Internal : joined.error().code, ErrorCode::Cancelled);
     EXPECT_EQ(t.manager->store()->read().nodes().size(), 1u) << "nothing half-joined";
   });
 }

@@ -112,8 +112,14 @@ os::Co<Result<void>> SwarmNode::join(api::JoinRequest request) {
   joining_ = true;
   const os::StopSource late;
   const auto timer = machine_.loop.at(machine_.loop.now() + kJoinTimeout, [late] { late.stop(); });
+  const os::StopToken ending = ending_.token();
+  const auto guard = ending.on_stop([late] { late.stop(); });
   const auto met = co_await meet_manager(late.token());
   if (!met && !membership_) co_return cancelled("the node has left the swarm meanwhile");
+  if (!met && ending.stopped()) {
+    machine_.log.info("the join goes on once the daemon is started again");
+    co_return cancelled("the daemon stops");
+  }
   if (!met) co_return deadline_exceeded("{}", kJoinGoesOn);
   joining_ = false;
   machine_.log.info("the node has joined a swarm", {{"node", node_id()}});
@@ -128,8 +134,8 @@ os::Co<bool> SwarmNode::meet_manager(os::StopToken stop) {
 
 os::Co<Result<void>> SwarmNode::try_join(api::JoinRequest request) {
   std::string bridge = machine_.bridge;
-  auto joined =
-      co_await join_swarm(machine_.loop, machine_.log, std::move(request), std::move(bridge));
+  auto joined = co_await join_swarm(machine_.loop, machine_.log, std::move(request),
+                                    std::move(bridge), ending_.token());
   if (!joined) co_return std::unexpected(joined.error());
   auto written = co_await machine_.loop.offload([&]() -> Result<void> {
     RETURN_IF_ERROR(folder_.write_credentials(joined->credentials));

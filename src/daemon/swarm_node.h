@@ -39,6 +39,8 @@ class SwarmNode final : public api::SwarmBackend {
   // Continues where the last daemon stopped. An error in the state is kept as error() and logged:
   // the daemon then serves everything but the swarm.
   void resume();
+  // The daemon is about to stop: a join that waits for others ends now, with Cancelled.
+  void hurry_up() { ending_.stop(); }
   // The agent's session ends, the store is closed; containers go on.
   os::Co<> stop();
 
@@ -90,6 +92,7 @@ class SwarmNode final : public api::SwarmBackend {
   std::shared_ptr<Membership> membership_;  // shared with who waits for it
   bool changing_ = false;                   // an init, join or leave is under way
   bool joining_ = false;                    // since `join`, until a manager has answered
+  os::StopSource ending_;                   // the daemon is about to stop
   std::string error_;
 };
 

@@ -3,6 +3,7 @@ do not notice. With the docker client; what else the node port refuses is in pro
 import json
 import pathlib
 import subprocess
+import sys
 import unittest
 
 import api
@@ -17,6 +18,15 @@ WAIT = ("busybox:demo", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; 
 MANAGER = "10.99.0.1"
 DISK = "/run/disk"  # in the node's own mount namespace
 REFUSED_WITHIN_S = 60
+# Says where it listens and who connects, and nothing to those who do.
+SILENT_MANAGER = """
+import socket
+listener, callers = socket.create_server(("127.0.0.1", 0)), []
+print("127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+while True:
+    callers.append(listener.accept())
+    print("called", flush=True)
+"""
 
 
 class BadJoins(unittest.TestCase):
@@ -159,6 +169,45 @@ class BadJoins(unittest.TestCase):
                          f"{nobody}:2377: no answer in 5 s")
         self.assert_no_member(node)
         self.join(node)
+
+    def test_a_daemon_that_is_told_to_stop_gives_up_its_join(self):
+        node = self.guest("halted")
+        silent = subprocess.Popen(node.namespaces.enter(sys.executable, "-c", SILENT_MANAGER), text=True,
+                                  stdout=subprocess.PIPE)
+        self.addCleanup(silent.stdout.close)
+        self.addCleanup(silent.wait)
+        self.addCleanup(silent.kill)
+        address = silent.stdout.readline().strip()
+        join = node.popen("swarm", "join", "--token", self.token(), address, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+        self.assertEqual(silent.stdout.readline(), "called\n")
+        node.stop()
+        join.communicate()
+        self.assertNotEqual(join.returncode, 0)
+        silent.kill()
+        self.assertEqual(silent.stdout.read(), "", "it tried again before it stopped")
+        node.start()
+        self.assert_no_member(node)
+        self.join(node)
+
+    def test_a_daemon_that_is_told_to_stop_goes_on_with_its_join_when_it_is_back(self):
+        node = self.guest("halted")
+        nft = lambda *command: node.namespaces.run("nft", *command)
+        nft("add table inet lost")
+        nft("add chain inet lost out { type filter hook output priority 0 ; }")
+        # The calls for the root and for the certificate get through, the session's does not.
+        nft("add rule inet lost out tcp dport 2377 tcp flags syn limit rate over 1/day burst 2 packets drop")
+        join = node.popen("swarm", "join", "--token", self.token(), MANAGER, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+        until(lambda: node.out("info", "--format", "{{.Swarm.LocalNodeState}}") == "pending", "it waits")
+        node.stop()
+        join.communicate()
+        self.assertNotEqual(join.returncode, 0)
+        self.assertIn("the join goes on once the daemon is started again", node.log_tail())
+        nft("delete table inet lost")
+        node.start()
+        until(lambda: "halted Ready" in self.manager.lines("node", "ls", "--format", "{{.Hostname}} {{.Status}}"),
+              "it has joined")
 
     def test_who_is_a_member_cannot_join_again(self):
         for node in (self.good, self.manager):
