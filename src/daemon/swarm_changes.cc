@@ -133,14 +133,13 @@ os::Co<bool> SwarmNode::meet_manager(os::StopToken stop) {
 }
 
 os::Co<Result<void>> SwarmNode::try_join(api::JoinRequest request) {
+  CO_RETURN_IF_ERROR(co_await machine_.loop.offload([this] { return folder_.reserve(); }));
   std::string bridge = machine_.bridge;
   auto joined = co_await join_swarm(machine_.loop, machine_.log, std::move(request),
                                     std::move(bridge), ending_.token());
   if (!joined) co_return std::unexpected(joined.error());
-  auto written = co_await machine_.loop.offload([&]() -> Result<void> {
-    RETURN_IF_ERROR(folder_.write_credentials(joined->credentials));
-    return folder_.write_record(joined->record);
-  });
+  auto written = co_await machine_.loop.offload(
+      [&] { return folder_.write_reserved(joined->credentials, joined->record); });
   if (!written) co_return written;
   co_return begin(std::move(joined->record), nullptr, std::move(joined->credentials));
 }

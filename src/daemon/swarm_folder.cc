@@ -1,5 +1,6 @@
 #include "daemon/swarm_folder.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "os/file.h"
@@ -9,6 +10,10 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kCertificateBegin = "-----BEGIN CERTIFICATE-----";
+// Of a worker's files: the record, the roots, the key with its certificates.
+constexpr int kWorkerFilesCount = 3;
+// Each is a few kilobytes; roots may be several.
+constexpr size_t kWorkerFileBytesMax = 64 << 10;
 
 std::string text_in(const json& document, const char* name) {
   const bool there = document.is_object() && document.contains(name) && document[name].is_string();
@@ -80,6 +85,25 @@ Result<void> SwarmFolder::write_credentials(const rpc::CredentialsPem& credentia
   RETURN_IF_ERROR(os::make_folders(path_ + "/certificates"));
   RETURN_IF_ERROR(os::write_file(roots_path(), credentials.roots, 0644));
   return os::write_file(node_pem_path(), credentials.key + credentials.certificates);
+}
+
+Result<void> SwarmFolder::reserve() const {
+  RETURN_IF_ERROR(os::make_folders(path_ + "/certificates"));
+  RETURN_IF_ERROR(os::make_folders(reserved_path()));
+  // Written, not only announced: not every file system keeps what it was asked to set aside.
+  const std::string bytes(kWorkerFileBytesMax, 'x');
+  for (int i = 0; i < kWorkerFilesCount; ++i) {
+    RETURN_IF_ERROR(os::write_file(reserved_path() + "/" + std::to_string(i), bytes));
+  }
+  RETURN_IF_ERROR(os::sync_folder(path_));
+  return os::sync_folder(std::filesystem::path(path_).parent_path());
+}
+
+Result<void> SwarmFolder::write_reserved(const rpc::CredentialsPem& credentials,
+                                         const NodeRecord& record) const {
+  RETURN_IF_ERROR(os::remove_tree(reserved_path()));
+  RETURN_IF_ERROR(write_credentials(credentials));
+  return write_record(record);
 }
 
 Result<void> SwarmFolder::remove() const {

@@ -6,6 +6,7 @@
 //   certificates/swarm-root-ca.crt the roots that the node trusts
 //   certificates/swarm-node.pem    the node's key and its certificates, 0600; one file, so that
 //                                  they change together
+//   reserved/                      only during a join: room for the files above
 //
 // Every file is replaced as one step and synced. All calls block: on the pool, or before the loop
 // runs. A value; cheap to copy.
@@ -47,9 +48,17 @@ class SwarmFolder {
   Result<rpc::CredentialsPem> read_credentials() const;
   Result<void> write_credentials(const rpc::CredentialsPem& credentials) const;
 
+  // Makes the folder, and takes as much of the disk as a worker's files need at most. What a full
+  // or broken disk would refuse it refuses now, before a manager has made a node of this machine.
+  Result<void> reserve() const;
+  // Writes all that a worker has, into what was reserved.
+  Result<void> write_reserved(const rpc::CredentialsPem& credentials,
+                              const NodeRecord& record) const;
+
   Result<void> remove() const;
 
  private:
+  std::string reserved_path() const { return path_ + "/reserved"; }
   std::string record_path() const { return path_ + "/node.json"; }
   std::string roots_path() const { return path_ + "/certificates/swarm-root-ca.crt"; }
   std::string node_pem_path() const { return path_ + "/certificates/swarm-node.pem"; }

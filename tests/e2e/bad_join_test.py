@@ -1,5 +1,6 @@
 """Machines that join wrongly, and nodes that are odd: each is told why, nothing is half-joined, and the others
 do not notice. With the docker client; what else the node port refuses is in protocol_test.py."""
+import concurrent.futures
 import json
 import pathlib
 import subprocess
@@ -170,17 +171,21 @@ class BadJoins(unittest.TestCase):
         self.assert_no_member(node)
         self.join(node)
 
-    def test_a_daemon_that_is_told_to_stop_gives_up_its_join(self):
-        node = self.guest("halted")
+    def silent_manager(self, node):
+        """On the node's loopback; with its address, and what waits for a connection to it."""
         silent = subprocess.Popen(node.namespaces.enter(sys.executable, "-c", SILENT_MANAGER), text=True,
                                   stdout=subprocess.PIPE)
         self.addCleanup(silent.stdout.close)
         self.addCleanup(silent.wait)
         self.addCleanup(silent.kill)
-        address = silent.stdout.readline().strip()
+        return silent, silent.stdout.readline().strip(), silent.stdout.readline
+
+    def test_a_daemon_that_is_told_to_stop_gives_up_its_join(self):
+        node = self.guest("halted")
+        silent, address, called = self.silent_manager(node)
         join = node.popen("swarm", "join", "--token", self.token(), address, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE)
-        self.assertEqual(silent.stdout.readline(), "called\n")
+        self.assertEqual(called(), "called\n")
         node.stop()
         join.communicate()
         self.assertNotEqual(join.returncode, 0)
@@ -284,7 +289,8 @@ class BadJoins(unittest.TestCase):
             self.remove(name, node)
             node.docker("swarm", "leave")
 
-    def test_a_worker_whose_disk_is_full(self):
+    def small(self):
+        """A guest whose disk is small; with what fills the disk, and what makes room again."""
         def prepare(node):
             node.namespaces.run("mkdir", DISK)
             node.namespaces.run("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", DISK)
@@ -293,12 +299,31 @@ class BadJoins(unittest.TestCase):
         node = self.guest("full", prepare=prepare)
         fill = lambda: node.namespaces.run("dd", "if=/dev/zero", f"of={DISK}/filler", "bs=1K", "status=none",
                                            check=False)
-        make_room = lambda: node.namespaces.run("rm", f"{DISK}/filler")
+        return node, fill, lambda: node.namespaces.run("rm", f"{DISK}/filler")
+
+    def test_a_disk_that_fills_up_during_a_join(self):
+        node, fill, _ = self.small()
+        _, address, called = self.silent_manager(node)
+        request = {"ListenAddr": "0.0.0.0:2377", "JoinToken": self.token(), "RemoteAddrs": [address, MANAGER]}
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            joined = pool.submit(api.call, node.socket, "POST", "/swarm/join", request)
+            self.assertEqual(called(), "called\n")
+            fill()  # From here on there is only what it has kept for itself.
+            self.assertEqual(joined.result()[0], 200, joined.result())
+        until(lambda: "full Ready" in self.manager.lines("node", "ls", "--format", "{{.Hostname}} {{.Status}}"),
+              "it is a node")
+        before = node_id(node)
+        node.stop()
+        node.start()
+        self.assertEqual(node_id(node), before)
+        until(lambda: node.out("info", "--format", "{{.Swarm.LocalNodeState}}{{.Swarm.Error}}") == "active",
+              "it still is one")
+
+    def test_a_worker_whose_disk_is_full(self):
+        node, fill, make_room = self.small()
         fill()
-        # The manager gave it an id and a certificate before it had nowhere to put them.
-        refused = node.docker("swarm", "join", "--token", self.token(), MANAGER, check=False)
-        self.assertIn("no space left on device", refused.stderr.lower())
-        self.assert_no_member(node)
+        # Before a manager made a node of it: none that is never heard of stays in the list.
+        self.assertIn("no space left on device", self.is_refused(node, "--token", self.token(), MANAGER).lower())
         make_room()
         self.join(node)
         self.manager.docker("node", "update", "--label-add", "pool=small", node_id(node))
