@@ -43,8 +43,8 @@ Result<std::string> issue_certificate(const Signer& signer, std::string_view csr
                                       const model::CertificateTerms& terms, Time now);
 
 // Whether the first certificate of `chain_pem` leads, over the others in it, to a root in
-// `roots_pem` and is valid at `now`. PermissionDenied with the reason when it does not,
-// InvalidArgument when either cannot be read.
+// `roots_pem` and is valid at `now`; cross_signed.h says how. PermissionDenied with the reason when
+// it does not, InvalidArgument when either cannot be read.
 Result<void> verify_chain(std::string_view chain_pem, std::string_view roots_pem, Time now);
 
 // What a node says of its certificate's issuer: subject and key of the authority that signed the

@@ -4,6 +4,7 @@
 #include "crypto/certificate.h"
 #include "crypto/key.h"
 #include "crypto/root_ca.h"
+#include "crypto/testing.h"
 #include "fuzz/fuzz.h"
 
 namespace shoal::fuzz {
@@ -56,8 +57,13 @@ void run(std::string_view input) {
 std::vector<std::string> seeds() {
   const crypto::Signer signer{root().certificate_pem, root().key_pem};
   const std::string csr = request();
+  const auto next = crypto::make_root_ca(kNow);
+  CHECK(next);
+  const std::string below =
+      crypto::issue_certificate({next->certificate_pem, next->key_pem}, csr, terms(), kNow).value();
+  const std::string cross = crypto::testing::cross_sign_as_docker(root(), *next, kNow);
   return {csr, crypto::issue_certificate(signer, csr, terms(), kNow).value(),
-          root().certificate_pem};
+          root().certificate_pem, below + cross};
 }
 
 }  // namespace shoal::fuzz

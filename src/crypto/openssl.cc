@@ -77,6 +77,20 @@ Result<std::vector<Certificate>> read_certificates(std::string_view pem) {
   return all;
 }
 
+bool is_accepted_signature(const X509* certificate) {
+  switch (X509_get_signature_nid(certificate)) {
+    case NID_sha256WithRSAEncryption:
+    case NID_sha384WithRSAEncryption:
+    case NID_sha512WithRSAEncryption:
+    case NID_ecdsa_with_SHA256:
+    case NID_ecdsa_with_SHA384:
+    case NID_ecdsa_with_SHA512:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool set_random_serial(X509* certificate) {
   std::string bytes = random_bytes(16);
   bytes[0] = char((bytes[0] & 0x3f) | 0x40);  // Positive (RFC 5280, 4.1.2.2) and of one length.

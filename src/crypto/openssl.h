@@ -60,6 +60,9 @@ Result<std::string> write_key(EVP_PKEY* key);
 // All certificates of a PEM text, at least one and at most kBundleMax.
 Result<std::vector<Certificate>> read_certificates(std::string_view pem);
 
+// SHA-2 with RSA or ECDSA.
+bool is_accepted_signature(const X509* certificate);
+
 // Parts of a certificate; false when OpenSSL refuses.
 bool set_random_serial(X509* certificate);
 bool set_validity(X509* certificate, Time from, Time until);

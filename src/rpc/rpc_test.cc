@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "crypto/testing.h"
 #include "rpc/testing_pair.h"
 
 namespace shoal::rpc {
@@ -267,6 +268,37 @@ TEST_F(RpcTest, AChannelThatIsDestroyedCancelsItsCalls) {
   };
   run_on(loop, body());
   finish();
+}
+
+// A Docker Engine that changes its root shows the new one's certificate with the new root behind
+// it, signed by the old one; cross_signed_test.cc has what else may not be accepted.
+CredentialsPem changing_root(const TestSwarm& swarm, const TestSwarm& signing, Time now) {
+  const TestSwarm next(now);
+  CredentialsPem manager = next.manager();
+  manager.certificates += crypto::testing::cross_sign_as_docker(signing.root(), next.root(), now);
+  manager.roots = swarm.roots();
+  return manager;
+}
+
+TEST_F(RpcTest, AManagerThatChangesItsRootIsTrustedByNodesOfTheOldOne) {
+  const TestSwarm stranger(loop.now());
+  for (const bool trusted : {true, false}) {
+    server = std::make_unique<TestServer>(
+        loop, log, changing_root(swarm, trusted ? swarm : stranger, loop.now()));
+    ChannelOptions of_node = options(swarm.roots_only()), elsewhere = of_node;
+    elsewhere.server_name = "swarm-worker";
+    Channel channel(loop, log, of_node), misled(loop, log, elsewhere);
+    const auto body = [&]() -> os::Co<> {
+      const Result<std::string> answer = co_await channel.call("/t.T/Open", "hello");
+      const Result<std::string> wrong = co_await misled.call("/t.T/Open", "hello");
+      EXPECT_THAT(answer ? *answer : answer.error().message,
+                  HasSubstr(trusted ? "hello" : "self-signed certificate in certificate chain"));
+      const char* reason = trusted ? "hostname mismatch" : "self-signed certificate";
+      EXPECT_THAT(wrong ? "answered" : wrong.error().message, HasSubstr(reason));
+    };
+    run_on(loop, body());
+    finish();
+  }
 }
 
 TEST_F(RpcTest, NobodyListeningIsUnavailable) {

@@ -53,6 +53,7 @@ class TestSwarm {
   explicit TestSwarm(Time now) : now_(now), root_(must(crypto::make_root_ca(now))) {}
 
   const std::string& roots() const { return root_.certificate_pem; }
+  const crypto::RootCa& root() const { return root_; }
 
   CredentialsPem node(std::string_view id, model::NodeRole role = model::NodeRole::Worker,
                       Duration lifetime = 24h) const {

@@ -1,4 +1,5 @@
 """A Docker Engine as a worker of our swarm, and our node as a worker of a Docker Swarm."""
+import json
 import unittest
 
 from docker_engine import DockerEngine
@@ -21,6 +22,10 @@ def until_running(manager, service, count):
 
 def states(manager):
     return dict(row.split() for row in manager.lines("node", "ls", "--format", "{{.Hostname}} {{.Status}}"))
+
+
+def tls_of(manager, node):
+    return json.loads(manager.out("node", "inspect", node))[0]["Description"]["TLSInfo"]
 
 
 class TwoMachines(unittest.TestCase):
@@ -51,6 +56,15 @@ class TwoMachines(unittest.TestCase):
 
     def containers(self, node):
         return set(node.lines("ps", "-q", "--no-trunc", "--filter", "label=com.docker.swarm.task"))
+
+    def engine_gets_another_root(self, engine, rotate):
+        root = engine.out("swarm", "ca")
+        rotate()
+        until(lambda: engine.out("swarm", "ca") != root, "the new root is the only one")
+        until(lambda: set(engine.lines("node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.TLSStatus}}"))
+              == {"hostos1 Ready Ready", "hostos2 Ready Ready"}, "both have it")
+        self.assertEqual(tls_of(engine, "hostos1"), tls_of(engine, "hostos2"))
+        self.assertEqual(tls_of(engine, "hostos1")["TrustRoot"].strip(), engine.out("swarm", "ca"))
 
     def test_an_engine_joins_ours(self):
         ours, engine = self.ours, self.engine
@@ -117,7 +131,23 @@ class TwoMachines(unittest.TestCase):
         self.assertEqual(info, f"active false 10.99.0.2 {MANAGER}")
         refused = ours.docker("service", "ls", check=False)
         self.assertIn("This node is not a swarm manager", refused.stderr)
-        engine.docker("service", "rm", "web")
+        # Its root changes: while that lasts it shows, and issues, certificates below a cross-signed one.
+        before = self.containers(ours)
+        self.engine_gets_another_root(engine, lambda: engine.docker("swarm", "ca", "--rotate", "--quiet"))
+
+        def rotate_while_ours_is_away():
+            issuer = tls_of(engine, "hostos2")["CertIssuerPublicKey"]
+            ours.stop()
+            engine.docker("swarm", "ca", "--rotate", "--detach")
+            until(lambda: tls_of(engine, "hostos2")["CertIssuerPublicKey"] != issuer, "it shows the new one itself")
+            ours.start()
+        self.engine_gets_another_root(engine, rotate_while_ours_is_away)
+        until_running(engine, "web", 4)
+        engine.docker(*CREATE, "--name", "later", "--constraint", "node.hostname==hostos1", "busybox:demo", "sleep",
+                      "1d")
+        until_running(engine, "later", 1)
+        self.assertEqual(self.containers(ours) & before, before, "nothing was started again")
+        engine.docker("service", "rm", "web", "later")
         until(lambda: not ours.lines("ps", "-aq"), "removed here too")
         ours.docker("swarm", "leave")
         self.assertEqual(ours.out("info", "--format", "{{.Swarm.LocalNodeState}}"), "inactive")
