@@ -88,6 +88,78 @@ TEST(AddressPool, GivesACertainAddressOnce) {
   EXPECT_TRUE(pool.take(IpAddress::v4(10, 0, 0, 2)));
 }
 
+TEST(AddressPool, StaysWithinItsRange) {
+  AddressPool pool(*Subnet::parse("10.0.0.1/24"), *Subnet::parse("10.0.0.8/30"));
+  EXPECT_EQ(pool.free_count(), 4u);
+  EXPECT_TRUE(pool.take(IpAddress::v4(10, 0, 0, 9)));
+  EXPECT_TRUE(pool.take(IpAddress::v4(10, 0, 0, 99))) << "by name: anywhere in the network";
+  EXPECT_EQ(pool.free_count(), 3u);
+  for (const auto* text : {"10.0.0.8", "10.0.0.10", "10.0.0.11"}) {
+    EXPECT_EQ(pool.take()->str(), text);
+  }
+  EXPECT_FALSE(pool.take());
+  EXPECT_EQ(pool.free_count(), 0u);
+  pool.give_back(IpAddress::v4(10, 0, 0, 99));
+  EXPECT_FALSE(pool.take());
+}
+
+TEST(AddressPool, ARangeAtTheEdgesLeavesOutWhatIsReserved) {
+  AddressPool low(*Subnet::parse("10.0.0.1/24"), *Subnet::parse("10.0.0.0/30"));
+  EXPECT_EQ(low.free_count(), 2u);
+  EXPECT_EQ(low.take()->str(), "10.0.0.2");
+  AddressPool high(*Subnet::parse("10.0.0.1/24"), *Subnet::parse("10.0.0.254/31"));
+  EXPECT_EQ(high.free_count(), 1u);
+  EXPECT_EQ(high.take()->str(), "10.0.0.254");
+  EXPECT_FALSE(high.take());
+  AddressPool none(*Subnet::parse("10.0.0.1/24"), *Subnet::parse("10.0.0.255/32"));
+  EXPECT_EQ(none.free_count(), 0u);
+  EXPECT_FALSE(none.take());
+}
+
+TEST(AddressPool, GoesOnAfterARestartWhereItWas) {
+  AddressPool pool(*Subnet::parse("10.0.0.1/29"));  // .2 to .6 are free.
+  EXPECT_TRUE(pool.take(IpAddress::v4(10, 0, 0, 3)));
+  EXPECT_TRUE(pool.take(IpAddress::v4(10, 0, 0, 5)));
+  pool.go_on_after_taken();
+  EXPECT_EQ(pool.take()->str(), "10.0.0.6");
+  pool.give_back(IpAddress::v4(10, 0, 0, 6));
+  EXPECT_EQ(pool.take()->str(), "10.0.0.2");
+  EXPECT_EQ(pool.take()->str(), "10.0.0.4");
+  EXPECT_EQ(pool.take()->str(), "10.0.0.6") << "freed since: last";
+  EXPECT_FALSE(pool.take());
+}
+
+TEST(AddressPool, TheHighestTakenOneLetsItBeginAnew) {
+  AddressPool pool(*Subnet::parse("10.0.0.1/29"));
+  EXPECT_TRUE(pool.take(IpAddress::v4(10, 0, 0, 6)));
+  pool.go_on_after_taken();
+  for (const auto* text : {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"}) {
+    EXPECT_EQ(pool.take()->str(), text);
+  }
+  EXPECT_FALSE(pool.take());
+}
+
+TEST(AddressPool, TheLongestFreeAddressGoesFirstHoweverOftenItWasFreed) {
+  AddressPool pool(*Subnet::parse("10.0.0.1/29"));
+  while (pool.take()) {
+  }
+  const auto two = IpAddress::v4(10, 0, 0, 2), three = IpAddress::v4(10, 0, 0, 3);
+  pool.give_back(two);
+  EXPECT_TRUE(pool.take(two));
+  pool.give_back(three);
+  pool.give_back(two);
+  EXPECT_EQ(pool.free_count(), 2u);
+  EXPECT_EQ(pool.take(), three);
+  EXPECT_EQ(pool.take(), two);
+  EXPECT_FALSE(pool.take());
+}
+
+TEST(AddressPool, OfIPv6HasMoreThanAnyoneCounts) {
+  AddressPool pool(*Subnet::parse("fd00::1/32"));
+  EXPECT_EQ(pool.take()->str(), "fd00::2");
+  EXPECT_GT(pool.free_count(), uint64_t(1) << 62);
+}
+
 TEST(BridgeSubnet, IsTheFirstThatNothingUses) {
   EXPECT_EQ(choose_bridge_subnet({})->str(), "172.17.0.1/16");
   EXPECT_EQ(choose_bridge_subnet({*Subnet::parse("172.17.200.0/24")})->str(), "172.18.0.1/16");
