@@ -1,9 +1,6 @@
 #include "allocator/allocator.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "store/testing.h"
+#include "allocator/testing.h"
 
 namespace shoal::allocator {
 namespace {
@@ -29,25 +26,13 @@ model::EndpointSpec publish(std::vector<PortConfig> ports) {
   return {.ports = std::move(ports)};
 }
 
-class AllocatorTest : public testing::Test {
+class AllocatorTest : public AllocatorFixture {
  protected:
-  AllocatorTest() {
-    allocator.reset(swarm.read());
-    watch = swarm.store().watch([this](const store::Batch& batch) { allocator.on_batch(batch); });
-  }
-
   void service(std::string_view name, std::vector<PortConfig> ports) {
     swarm.service(name).spec([&](auto& spec) { spec.endpoint = publish(ports); });
   }
   void set_ports(std::string_view name, std::vector<PortConfig> ports) {
     swarm.edit_service(name, [&](auto& one) { one.spec.endpoint = publish(ports); });
-  }
-
-  void settle() {
-    for (int round = 0; allocator.next_deadline(); ++round) {
-      ASSERT_LT(round, 20) << "the allocator never comes to rest";
-      swarm.apply(allocator.plan(swarm.read(), swarm.now()));
-    }
   }
 
   std::vector<uint32_t> published(std::string_view name) {
@@ -57,10 +42,6 @@ class AllocatorTest : public testing::Test {
     for (const auto& port : endpoint->ports) ports.push_back(port.published_port);
     return ports;
   }
-
-  store::Swarm swarm;
-  Allocator allocator;
-  std::unique_ptr<store::Store::Watch> watch;
 };
 
 TEST_F(AllocatorTest, ATaskWithoutPortsGoesOnAtOnce) {
