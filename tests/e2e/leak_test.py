@@ -44,7 +44,7 @@ class Leaks(NodeTest):
         process, found = pathlib.Path(f"/proc/{self.node.pid}"), []
         inodes = {link[8:-1] for link in map(os.readlink, (process / "fd").iterdir())
                   if link.startswith("socket:[")}
-        for family in ("tcp", "udp", "unix", "netlink"):
+        for family in ("tcp", "tcp6", "udp", "udp6", "unix", "netlink"):
             for line in (process / "net" / family).read_text().splitlines()[1:]:
                 if inodes & set(line.split()):
                     found.append(f"{family} {line}")
@@ -131,6 +131,10 @@ class Leaks(NodeTest):
         self.node.stop(signal.SIGKILL)
         self.node.start()
         self.scale(1)
+        # The store of the last daemon says so; that this one has its session, its tasks and their port,
+        # its sockets say.
+        until(lambda: len(self.node.namespaces.run("ss", "-Hltn", "sport", "=", ":8087").stdout.splitlines()) == 2,
+              "it holds the published port, in both families")
 
 
 if __name__ == "__main__":
