@@ -3,9 +3,16 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <optional>
+
+#include "network/dns_rules.h"
 
 namespace shoal::network {
 namespace {
+
+constexpr const char* kFallbackServers[] = {"8.8.8.8", "8.8.4.4"};  // Docker's.
 
 std::vector<std::string> words_of(std::string_view line) {
   std::vector<std::string> words;
@@ -45,6 +52,19 @@ ResolvConf merge(std::string_view host_text, const DnsRequest& request) {
   return conf;
 }
 
+// The number behind "ndots:" in the last option that has one.
+std::optional<int> ndots_in(const std::vector<std::string>& options) {
+  constexpr std::string_view kNdots = "ndots:";
+  std::optional<int> ndots;
+  for (const auto& option : options) {
+    if (!option.starts_with(kNdots)) continue;
+    int number = 0;
+    std::from_chars(option.data() + kNdots.size(), option.data() + option.size(), number);
+    ndots = number;
+  }
+  return ndots;
+}
+
 std::string to_text(const ResolvConf& conf) {
   std::string text;
   for (const auto& server : conf.servers) text += "nameserver " + server + "\n";
@@ -79,13 +99,38 @@ std::string resolv_conf_text(std::string_view host_text, const DnsRequest& reque
   auto conf = merge(host_text, request);
   if (request.servers.empty()) {  // What the user names is taken at its word.
     std::erase_if(conf.servers, [&](const auto& server) { return is_out_of_reach(server, ipv6); });
-    if (conf.servers.empty()) conf.servers = {"8.8.8.8", "8.8.4.4"};
+    if (conf.servers.empty())
+      conf.servers.assign(std::begin(kFallbackServers), std::end(kFallbackServers));
   }
   return to_text(conf);
 }
 
 std::string host_resolv_conf_text(std::string_view host_text, const DnsRequest& request) {
   return to_text(merge(host_text, request));
+}
+
+std::string responder_resolv_conf_text(std::string_view host_text, const DnsRequest& request) {
+  auto conf = merge(host_text, request);
+  conf.servers = {kDnsAddress.str()};
+  if (!ndots_in(conf.options)) conf.options.emplace_back("ndots:0");
+  return to_text(conf);
+}
+
+DnsUpstreams dns_upstreams(std::string_view host_text, const DnsRequest& request) {
+  const auto conf = merge(host_text, request);
+  const bool inside = !request.servers.empty();
+  DnsUpstreams upstreams;
+  upstreams.qualifies = ndots_in(conf.options).value_or(0) > 0;
+  const auto add = [&](const std::string& text) {
+    const auto ip = IpAddress::parse(text);
+    const bool itself = inside && ip && *ip == kDnsAddress;
+    if (!ip || itself || upstreams.servers.size() == kDnsUpstreamsMax) return;
+    upstreams.servers.push_back({.address = *ip, .inside = inside});
+  };
+  for (const auto& server : conf.servers) add(server);
+  if (inside || !upstreams.servers.empty()) return upstreams;
+  for (const auto* server : kFallbackServers) add(server);
+  return upstreams;
 }
 
 std::string hosts_text(std::string_view hostname, std::string_view domainname,

@@ -36,6 +36,35 @@ std::string resolv_conf_text(std::string_view host_text, const DnsRequest& reque
 // The same for a container in the host's own namespace: nothing is left out.
 std::string host_resolv_conf_text(std::string_view host_text, const DnsRequest& request);
 
+// The resolv.conf of a container that has a DNS responder on 127.0.0.11: that is its only server,
+// the others are asked by it (dns_upstreams). Search domains and options are merged as above;
+// "ndots:0" is added, as Docker does, unless an option says otherwise: a service's name has no dot.
+std::string responder_resolv_conf_text(std::string_view host_text, const DnsRequest& request);
+
+// A server that a container's responder asks for what it does not know.
+struct DnsUpstream {
+  IpAddress address;
+  uint16_t port = 53;
+  // It is asked from the container's own namespace: what the user named (`--dns`) may be reached
+  // only there, as a server in one of its networks. Else from the host's: its own servers.
+  bool inside = false;
+
+  bool operator==(const DnsUpstream&) const = default;
+};
+
+struct DnsUpstreams {
+  std::vector<DnsUpstream> servers;  // in their order, at most kDnsUpstreamsMax
+  bool qualifies = false;            // an option sets ndots to more than 0
+
+  bool operator==(const DnsUpstreams&) const = default;
+};
+inline constexpr size_t kDnsUpstreamsMax = 3;  // as many as a resolv.conf may have
+
+// What such a container's responder needs to know. The host's servers count with its loopback,
+// because it is the host that asks them; 8.8.8.8 and 8.8.4.4 when it names none. What is no address
+// is left out.
+DnsUpstreams dns_upstreams(std::string_view host_text, const DnsRequest& request);
+
 struct HostsEntry {
   std::string ip;
   std::string name;  // one or more names, separated by spaces

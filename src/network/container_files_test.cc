@@ -43,6 +43,51 @@ TEST(ResolvConf, TakesWhatTheUserAsksForInstead) {
             "nameserver 127.0.0.53\nsearch example\n");
 }
 
+TEST(ResolvConf, WithAResponderItIsTheOnlyServer) {
+  const auto* host = "nameserver 127.0.0.53\nsearch corp.example\noptions edns0 trust-ad\n";
+  EXPECT_EQ(responder_resolv_conf_text(host, {}),
+            "nameserver 127.0.0.11\nsearch corp.example\noptions edns0 trust-ad ndots:0\n");
+  EXPECT_EQ(responder_resolv_conf_text(host, {{"1.1.1.1"}, {"a", "b"}, {"ndots:2", "rotate"}}),
+            "nameserver 127.0.0.11\nsearch a b\noptions ndots:2 rotate\n");
+  EXPECT_EQ(responder_resolv_conf_text("", {{}, {"."}, {}}),
+            "nameserver 127.0.0.11\noptions ndots:0\n");
+}
+
+// As "address", with a '!' behind those that are asked from inside.
+std::vector<std::string> servers(const DnsUpstreams& upstreams) {
+  std::vector<std::string> texts;
+  for (const auto& server : upstreams.servers) {
+    EXPECT_EQ(server.port, 53);
+    texts.push_back(server.address.str() + (server.inside ? "!" : ""));
+  }
+  return texts;
+}
+
+TEST(ResolvConf, AResponderAsksTheHostsServersFromTheHost) {
+  EXPECT_THAT(servers(dns_upstreams("nameserver 127.0.0.53\nnameserver fe80::1%eth0\n"
+                                    "nameserver fd00::53\nnameserver 10.0.0.53\n"
+                                    "nameserver 10.0.0.54\n",
+                                    {})),
+              ElementsAre("127.0.0.53", "fd00::53", "10.0.0.53"));
+  EXPECT_THAT(servers(dns_upstreams("nameserver nonsense\n", {})),
+              ElementsAre("8.8.8.8", "8.8.4.4"));
+}
+
+TEST(ResolvConf, AResponderAsksTheUsersServersFromInside) {
+  const auto* host = "nameserver 10.0.0.53\n";
+  EXPECT_THAT(servers(dns_upstreams(host, {{"10.0.1.9", "127.0.0.1"}, {}, {}})),
+              ElementsAre("10.0.1.9!", "127.0.0.1!"));
+  // Itself is not asked, and nobody is asked instead.
+  EXPECT_THAT(servers(dns_upstreams(host, {{"127.0.0.11"}, {}, {}})), ElementsAre());
+}
+
+TEST(ResolvConf, AResponderIsToldWhetherShortNamesGoOut) {
+  EXPECT_FALSE(dns_upstreams("options edns0\n", {}).qualifies);
+  EXPECT_TRUE(dns_upstreams("options ndots:1\n", {}).qualifies);
+  EXPECT_FALSE(dns_upstreams("options ndots:1\n", {{}, {}, {"ndots:0"}}).qualifies);
+  EXPECT_FALSE(dns_upstreams("options ndots:x ndots:\n", {}).qualifies);
+}
+
 TEST(Hosts, NamesLoopbackExtrasAndTheContainer) {
   const auto text =
       hosts_text("web", "example", {IpAddress::v4(172, 17, 0, 2)}, {{"10.0.0.9", "db"}});

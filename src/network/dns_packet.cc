@@ -238,12 +238,15 @@ std::string dns_error_reply(std::string_view packet, DnsRcode rcode) {
 
 bool is_dns_reply_to(std::string_view packet, std::string_view query) {
   const auto end = question_end(query);
-  if (!end || packet.size() < *end || !(byte_at(packet, 2) & kReplyBit)) return false;
-  if (dns_id(packet) != dns_id(query) || number_at(packet, 4) != 1) return false;
+  if (!end || packet.size() < kDnsHeaderBytes || !(byte_at(packet, 2) & kReplyBit)) return false;
+  if (dns_id(packet) != dns_id(query)) return false;
+  const auto questions = number_at(packet, 4);
+  if (questions == 0) return dns_rcode(packet) != DnsRcode::NoError;
+  if (questions != 1 || packet.size() < *end) return false;
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; };
-  return std::ranges::equal(packet.substr(kDnsHeaderBytes, *end - kDnsHeaderBytes),
-                            query.substr(kDnsHeaderBytes, *end - kDnsHeaderBytes), {}, lower,
-                            lower);
+  const size_t size = *end - kDnsHeaderBytes;
+  return std::ranges::equal(packet.substr(kDnsHeaderBytes, size),
+                            query.substr(kDnsHeaderBytes, size), {}, lower, lower);
 }
 
 }  // namespace shoal::network

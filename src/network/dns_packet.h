@@ -106,7 +106,8 @@ DnsRcode dns_rcode(std::string_view packet);
 // A reply without a question, for a packet that cannot be read; empty when it has no whole header
 // or is itself a reply.
 std::string dns_error_reply(std::string_view packet, DnsRcode rcode);
-// `packet` is a reply and has the id and the question of `query`, in whatever case.
+// `packet` is a reply and has the id and the question of `query`, in whatever case; an error may
+// come without the question.
 bool is_dns_reply_to(std::string_view packet, std::string_view query);
 
 }  // namespace shoal::network

@@ -285,6 +285,8 @@ TEST_F(DnsTest, AnAnswerFromOutsideIsToTheQuery) {
   EXPECT_FALSE(is_dns_reply_to(reply, query("example.org", kDnsTypeA)));
   EXPECT_FALSE(is_dns_reply_to(reply, query("example.com", kDnsTypeAaaa)));
   EXPECT_FALSE(is_dns_reply_to(reply.substr(0, 20), asked));
+  EXPECT_TRUE(is_dns_reply_to(bytes("1234 8181 0000 0000 0000 0000"), asked));
+  EXPECT_FALSE(is_dns_reply_to(bytes("1234 8180 0000 0000 0000 0000"), asked));
   EXPECT_FALSE(is_dns_reply_to("", asked));
   EXPECT_FALSE(is_dns_reply_to(reply, ""));
   auto other = reply;
