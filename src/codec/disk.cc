@@ -127,6 +127,7 @@ std::string to_disk(const model::Cluster& cluster) {
   put_strings(cluster.default_address_pools, out.mutable_default_address_pools());
   out.set_subnet_mask_length(cluster.subnet_mask_length);
   out.set_data_path_port(cluster.data_path_port);
+  out.set_had_ingress_network(cluster.had_ingress_network);
   out.set_root_ca_key(cluster.root_ca_key);
   if (cluster.rotation) put(*cluster.rotation, out.mutable_rotation());
   return framed(out);
@@ -144,6 +145,7 @@ Result<model::Cluster> cluster_from_disk(std::string_view bytes) {
     out.default_address_pools = strings_from(in.default_address_pools());
     out.subnet_mask_length = in.subnet_mask_length();
     out.data_path_port = in.data_path_port();
+    out.had_ingress_network = in.had_ingress_network();
     out.root_ca_key = in.root_ca_key();
     if (in.has_rotation()) out.rotation = get(in.rotation());
     return out;

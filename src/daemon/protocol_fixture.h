@@ -112,6 +112,7 @@ struct ProtocolFixture : testing::Test {
     manager::NewSwarm swarm;
     swarm.cluster_id = model::ClusterId::of("cluster");
     swarm.node_id = node;
+    swarm.ingress_id = model::NetworkId::random(rng);
     swarm.manager_address = "127.0.0.1:2377";
     swarm.join_token_worker = token();
     swarm.join_token_manager = token();

@@ -84,6 +84,7 @@ os::Co<Result<rpc::CredentialsPem>> SwarmNode::found_swarm(api::InitRequest requ
   manager::NewSwarm swarm = new_swarm(std::move(request), addresses);
   swarm.cluster_id = model::ClusterId::random(machine_.rng);
   swarm.node_id = node;
+  swarm.ingress_id = model::NetworkId::random(machine_.rng);
   swarm.description = co_await machine_.executor.describe();
   const Time now = machine_.loop.now();
   const Time wall = machine_.loop.wall_now();  // Others check certificates with their clocks.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "manager/core/bootstrap.h"
+
 namespace shoal::manager {
 
 // At its end the engine goes at once: its file must be free for the next term.
@@ -95,9 +97,18 @@ void Manager::begin(std::shared_ptr<Term> term) {
     log_broker_.on_batch(batch);
     if (watcher_) watcher_(batch);
   });
+  add_what_is_missing();
   term_->control = std::make_unique<Control>(*term_->store, rng_);
   term_->control->on_wake([this] { wake(); });
   wake();
+}
+
+// A swarm that was made by an older version.
+void Manager::add_what_is_missing() {
+  const auto id = model::NetworkId::random(rng_);
+  const auto added = term_->store->update(
+      loop_.now(), [&](store::WriteTx& tx) { return add_ingress_network_once(tx, id); });
+  if (!added) log_.error("no ingress network", {{"reason", added.error().message}});
 }
 
 void Manager::end_term(const Error& reason) {

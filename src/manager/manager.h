@@ -73,6 +73,7 @@ class Manager {
   struct Term;
   Result<std::shared_ptr<Term>> open_term();
   void begin(std::shared_ptr<Term> term);
+  void add_what_is_missing();
   void end_term(const Error& reason);
   void read_only(std::shared_ptr<Term> term);
   os::Co<> reopen();

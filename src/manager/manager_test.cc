@@ -99,6 +99,22 @@ TEST_F(ManagerTest, RunsTheControlLoopsOnWhatBecomesDurable) {
   run_until([&] { return manager->store()->read().tasks().size() == 2; });
 }
 
+TEST_F(ManagerTest, ASwarmOfAnOlderVersionGetsItsIngressNetwork) {
+  store::Store old(disk);
+  ASSERT_TRUE(old.load());
+  ASSERT_TRUE(old.update(loop.now(), [](store::WriteTx& tx) {
+    model::Cluster cluster;
+    cluster.id = model::ClusterId::of("c");
+    return tx.create(std::move(cluster));
+  }));
+  disk.flush();
+  ASSERT_TRUE(manager->open());
+  run_until([&] {
+    const auto ingress = manager->store()->read().networks().by_name("ingress");
+    return ingress && ingress->allocation && ingress->allocation->vni == 4096;
+  });
+}
+
 TEST_F(ManagerTest, AFailedCommitEndsTheTermAndTheNextOneHasWhatWasDurable) {
   ASSERT_TRUE(manager->open());
   ASSERT_TRUE(create("kept"));

@@ -60,6 +60,8 @@ struct Cluster {
   std::vector<std::string> default_address_pools = {"10.0.0.0/8"};
   uint32_t subnet_mask_length = 24;
   uint32_t data_path_port = 4789;
+  // The swarm was given its ingress network, once. Whoever removes it does not get it back.
+  bool had_ingress_network = false;
 
   const std::string& name() const { return spec.annotations.name; }
 

@@ -378,7 +378,7 @@ inline ClusterSpec full_cluster_spec() {
 inline Cluster full_cluster() {
   Cluster cluster;
   auto& [id, meta, spec, join_token_worker, join_token_manager, root_ca, root_ca_key, rotation,
-         default_address_pools, subnet_mask_length, data_path_port] = cluster;
+         default_address_pools, subnet_mask_length, data_path_port, had_ingress_network] = cluster;
   id = ClusterId::of("cluster1");
   meta = full_meta();
   spec = full_cluster_spec();
@@ -390,6 +390,7 @@ inline Cluster full_cluster() {
   default_address_pools = {"172.20.0.0/16", "fd00::/48"};
   subnet_mask_length = 26;
   data_path_port = 7789;
+  had_ingress_network = true;
   return cluster;
 }
 

@@ -89,6 +89,7 @@ void Swarm::found() {
     manager::NewSwarm swarm;
     swarm.cluster_id = model::ClusterId::random(rng_);
     swarm.node_id = name();
+    swarm.ingress_id = model::NetworkId::random(rng_);
     ids.push_back(swarm.node_id);
     RETURN_IF_ERROR(manager::create_swarm(tx, std::move(swarm)));
     while (ids.size() < options_.nodes) {

@@ -1,4 +1,4 @@
-// `docker swarm init`: the objects that a new swarm begins with.
+// `docker swarm init`: the objects that a new swarm begins with; and what an older one lacks.
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@ inline constexpr std::string_view kClusterName = "default";
 struct NewSwarm {
   model::ClusterId cluster_id;
   model::NodeId node_id;
+  model::NetworkId ingress_id;
   model::NodeDescription description;
   model::Availability availability = model::Availability::Active;
   std::string address;          // of this node, without a port
@@ -31,8 +32,13 @@ struct NewSwarm {
   uint32_t data_path_port = 4789;
 };
 
-// Writes the cluster and this node as its manager, up at once. Unavailable, in
+// Writes the cluster, the ingress network and this node as the manager, up at once. Unavailable, in
 // Docker's words, when there is a cluster already.
 Result<void> create_swarm(store::WriteTx& tx, NewSwarm swarm);
+
+// The ingress network of a swarm that never had one, because it was made before there were
+// networks. One that an operator removed stays away (Cluster::had_ingress_network). Whenever a
+// manager begins to lead; without a cluster nothing happens.
+Result<void> add_ingress_network_once(store::WriteTx& tx, const model::NetworkId& id);
 
 }  // namespace shoal::manager
