@@ -52,9 +52,10 @@ os::Co<model::NodeDescription> ContainerExecutor::describe() {
   node.resources.memory_bytes = machine_.facts.memory_bytes;
   node.engine_version = machine_.version;
   node.engine_labels = machine_.engine_labels;
-  node.plugins = {{"Log", "json-file"},  {"Log", "local"},    {"Log", "none"},
-                  {"Network", "bridge"}, {"Network", "host"}, {"Network", "null"},
-                  {"Volume", "local"}};
+  node.plugins = {{"Log", "json-file"},   {"Log", "local"},    {"Log", "none"},
+                  {"Network", "bridge"},  {"Network", "host"}, {"Network", "null"},
+                  {"Network", "overlay"}, {"Volume", "local"}};
+  node.shoal_version = model::kShoalVersion;
   co_return node;
 }
 

@@ -44,7 +44,7 @@ class ResourceFilter final : public Filter {
   const model::Resources* wanted_ = nullptr;
 };
 
-// Volume and log drivers that the task names. Network drivers follow with networks.
+// Volume and log drivers that the task names. The network driver "overlay" is the next filter's.
 class PluginFilter final : public Filter {
  public:
   bool set_task(const model::Task& task) override {
@@ -82,6 +82,17 @@ class PluginFilter final : public Filter {
 
   std::vector<std::string> volumes_;
   std::string log_;
+};
+
+// A task with an address in an overlay or in the ingress network needs a node that carries them:
+// Docker Engines that joined as workers carry none of ours.
+class ShoalNodeFilter final : public Filter {
+ public:
+  bool set_task(const model::Task& task) override { return !task.networks.empty(); }
+  bool passes(const NodeInfo& info, uint32_t) const override {
+    return info.node->description.shoal_version > 0;
+  }
+  std::string explain(size_t) const override { return "needs a Shoal node"; }
 };
 
 // Constraints compare texts, which is the dearest thing to ask of 10,000 nodes; so the answers are
@@ -210,6 +221,7 @@ std::vector<std::unique_ptr<Filter>> make_filters() {
   filters.push_back(std::make_unique<ReadyFilter>());
   filters.push_back(std::make_unique<ResourceFilter>());
   filters.push_back(std::make_unique<PluginFilter>());
+  filters.push_back(std::make_unique<ShoalNodeFilter>());
   filters.push_back(std::make_unique<ConstraintFilter>());
   filters.push_back(std::make_unique<PlatformFilter>());
   filters.push_back(std::make_unique<HostPortFilter>());

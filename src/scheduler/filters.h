@@ -29,8 +29,8 @@ class Filter {
   virtual std::string explain(size_t nodes) const = 0;
 };
 
-// In the order in which they are asked: Ready, Resource, Plugin, Constraint, Platform, HostPort,
-// MaxReplicas.
+// In the order in which they are asked: Ready, Resource, Plugin, ShoalNode, Constraint, Platform,
+// HostPort, MaxReplicas.
 std::vector<std::unique_ptr<Filter>> make_filters();
 
 }  // namespace shoal::scheduler

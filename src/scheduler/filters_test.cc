@@ -129,10 +129,33 @@ TEST(MaxReplicasFilter, CountsTheTasksOfTheService) {
   EXPECT_EQ(reason_of(spec, {}, info, 2), "no suitable node (max replicas per node limit exceed)");
 }
 
+TEST(ShoalNodeFilter, TasksWithAddressesInOverlaysNeedAShoalNode) {
+  model::Task task;
+  task.spec = std::make_shared<TaskSpec>();
+  Node node;
+  NodeInfo info;
+  info.ready = true;
+  const auto ask = [&] {
+    info.node = std::make_shared<Node>(node);
+    Pipeline pipeline;
+    pipeline.set_task(task);
+    return pipeline.check(info, 0);
+  };
+  EXPECT_EQ(ask(), kPasses);
+  task.networks = {{.network = model::NetworkId::of("net")}};
+  const Refusal refusal = ask();
+  ASSERT_NE(refusal, kPasses);
+  RefusalCounts counts{};
+  counts[refusal] = 3;
+  EXPECT_EQ(Pipeline().explain(counts), "no suitable node (needs a Shoal node)");
+  node.description.shoal_version = model::kShoalVersion;
+  EXPECT_EQ(ask(), kPasses);
+}
+
 TEST(Pipeline, EqualCountsAreNamedInTheOrderOfTheFilters) {
   const Pipeline pipeline;
   RefusalCounts counts{};
-  counts[0] = 2, counts[1] = 5, counts[3] = 2;
+  counts[0] = 2, counts[1] = 5, counts[4] = 2;
   EXPECT_EQ(pipeline.explain(counts),
             "no suitable node (insufficient resources on 5 nodes; 2 nodes not available for new "
             "tasks; scheduling constraints not satisfied on 2 nodes)");
