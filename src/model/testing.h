@@ -14,6 +14,7 @@
 #include "model/network_feed.h"
 #include "model/node.h"
 #include "model/node_protocol.h"
+#include "model/reach_protocol.h"
 #include "model/service.h"
 #include "model/task.h"
 
@@ -570,6 +571,34 @@ inline LogPublication full_log_publication() {
   messages = {message, LogMessage{}};
   close = true;
   return publication;
+}
+
+inline ReachInput full_reach_input() {
+  ReachInput input;
+  auto& [request, bytes, end] = input;
+  auto& [method, path, query, api_minor, content_type, body] = request.emplace();
+  method = "POST";
+  path = "/containers/c1/exec";
+  query = {{"tail", "5"}, {"tail", ""}, {"", "x"}};
+  api_minor = 41;
+  content_type = "application/json";
+  body = std::string("{\0}", 3);
+  bytes = std::string("a\0\xff", 3);
+  end = true;
+  return input;
+}
+
+inline ReachOutput full_reach_output() {
+  ReachOutput output;
+  auto& [id, head, bytes, end] = output;
+  id = ReachId::of("reach1");
+  auto& [form, status, content_type] = head.emplace();
+  form = ReachForm::Raw;
+  status = 404;
+  content_type = "application/json";
+  bytes = std::string("a\0\xff", 3);
+  end = true;
+  return output;
 }
 
 }  // namespace shoal::model

@@ -49,6 +49,9 @@ class Call {
   // Waits until the client's window has taken most of what was written before, then queues the
   // message. An error as in read(): nothing more can be sent.
   virtual os::Co<Result<void>> write(std::string message) = 0;
+  // Ends the call at once: whoever reads or writes here gets `why`, the client Cancelled. What the
+  // handler returns is not sent any more.
+  virtual void cancel(Error why) = 0;
 };
 
 // The Call and the handler outlive the coroutine that the handler returns.

@@ -64,6 +64,7 @@ class StreamCall final : public ClientCall {
   void finish_writing() override { stream_->finish_writing(); }
   os::Co<Result<std::optional<std::string>>> read() override { return stream_->read(); }
   void cancel() override { stream_->cancel({ErrorCode::Cancelled, "the call was cancelled"}); }
+  os::StopToken ended() const override { return stream_->ended(); }
 
  private:
   const std::shared_ptr<Stream> stream_;

@@ -59,6 +59,8 @@ class ClientCall {
   // coroutine may read while another writes.
   virtual os::Co<Result<std::optional<std::string>>> read() = 0;
   virtual void cancel() = 0;
+  // Stops when the call is over, well or not, also while nobody reads.
+  virtual os::StopToken ended() const = 0;
 };
 
 class Channel {

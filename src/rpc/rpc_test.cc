@@ -182,6 +182,22 @@ TEST_F(RpcTest, ADroppedStreamCancelsItsHandler) {
   });
 }
 
+TEST_F(RpcTest, AHandlerThatCancelsItsCallEndsItOnBothSidesWhileNobodyReads) {
+  with_channel([&](Channel& channel) -> os::Co<> {
+    auto call = must(co_await channel.open("/t.T/Drop"));
+    os::Signal told;
+    const os::StopToken ended = call->ended();
+    const auto guard = ended.on_stop([told] { told.notify(); });
+    must(co_await call->write("first"));
+    while (!ended.stopped()) co_await told.wait();
+    EXPECT_EQ(server->dropped, (Error{ErrorCode::Conflict, "enough"}));
+    Result<std::optional<std::string>> read = co_await call->read();
+    if (read) read = co_await call->read();  // What came before the end is still there.
+    EXPECT_EQ(read.error().code, ErrorCode::Cancelled);
+    EXPECT_EQ(must(co_await channel.call("/t.T/Echo", "after")), "after");
+  });
+}
+
 TEST_F(RpcTest, AGoneConnectionEndsCallsOnBothSidesAndTheNextCallDialsAnew) {
   with_channel([&](Channel& channel) -> os::Co<> {
     const auto drop_later = [&]() -> os::Co<> {

@@ -21,12 +21,13 @@ class ServerCall final : public Call {
     return {};
   }
   Time deadline() const override { return deadline_; }
-  os::StopToken cancelled() const override { return stream_->cancelled(); }
+  os::StopToken cancelled() const override { return stream_->ended(); }
 
   os::Co<Result<std::optional<std::string>>> read() override { return stream_->read(); }
   os::Co<Result<void>> write(std::string message) override {
     return stream_->write(std::move(message));
   }
+  void cancel(Error why) override { stream_->abort(std::move(why)); }
 
  private:
   const std::shared_ptr<Connection> connection_;

@@ -120,13 +120,21 @@ void Stream::cancel(Error why) {
   wake();
 }
 
+void Stream::abort(Error why) {
+  CHECK(server_);
+  if (over()) return;
+  out_finished_ = true;
+  result_ = std::unexpected(why);
+  cancel(std::move(why));
+}
+
 void Stream::expire(Error why) {
   if (over()) return;
   fail(std::move(why));
   wake();
 }
 
-os::StopToken Stream::cancelled() {
+os::StopToken Stream::ended() {
   if (!stop_) {
     stop_.emplace();
     if (over()) stop_->stop();

@@ -79,8 +79,10 @@ class Stream : public std::enable_shared_from_this<Stream> {
   // Server: the deadline has passed. The reader and the writer get `why`, and so does the client
   // when the handler has returned.
   void expire(Error why);
-  // Server: stops when the call ends before its handler does.
-  os::StopToken cancelled();
+  // Server: the same while its handler runs, whose result is then not sent.
+  void abort(Error why);
+  // Stops when the stream is over: on a server, when the call ends before its handler does.
+  os::StopToken ended();
 
   int32_t id = 0;
   Head head;  // the other side's

@@ -15,12 +15,15 @@ namespace shoal::rpc {
 //   /t.T/Count    server stream; "n" is answered by the messages 1 … n
 //   /t.T/Sum      client stream; the number of bytes
 //   /t.T/Talk     both; each message comes back
+//   /t.T/Drop     both; after the first message it sends one back and cancels itself
 //   /t.T/Wait     unary; answers when it is cancelled, or released by the test
 class TestServer {
  public:
   TestServer(os::Loop& loop, Log& log, const CredentialsPem& pem, ServerLimits limits = {},
              const std::string& listen_on = "127.0.0.1:0")
-      : credentials(must(Credentials::make(pem))), server(loop, log, credentials, limits) {
+      : credentials(must(Credentials::make(pem))),
+        server_loop(loop),
+        server(loop, log, credentials, limits) {
     add_unary();
     add_streams();
     must(server.listen(listen_on));
@@ -29,11 +32,13 @@ class TestServer {
   std::string address() const { return fmt::format("127.0.0.1:{}", server.port()); }
 
   std::shared_ptr<Credentials> credentials;
+  os::Loop& server_loop;
   Server server;
   os::Signal changed;  // one of the following counts grew
   int waiting = 0;     // calls of Wait that began
   int cancelled = 0;   // calls of Wait and Talk that saw their end
   os::Signal release;
+  Error dropped;                  // what Drop's reader got
   std::vector<Peer> peers;        // of Echo, in order
   std::vector<std::string> seen;  // metadata "x-note" of Echo
 
@@ -102,6 +107,16 @@ inline void TestServer::add_streams() {
       Result<void> written = co_await call.write(std::move(**message));
       if (!written) co_return written;
     }
+  });
+  server.stream("/t.T/Drop", [this](Call& call) -> os::Co<Result<void>> {
+    (void)co_await call.read();
+    std::string last = "last";
+    (void)co_await call.write(std::move(last));
+    server_loop.post([&call] { call.cancel({ErrorCode::Conflict, "enough"}); });
+    const auto more = co_await call.read();
+    dropped = more ? Error{} : more.error();
+    changed.notify();
+    co_return Result<void>{};
   });
 }
 

@@ -6,6 +6,7 @@
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
 #include "codec/wire/networks.h"
+#include "codec/wire/reach.h"
 #include "codec/wire/support_test.h"
 #include "model/testing.h"
 
@@ -220,6 +221,13 @@ TEST(BadInput, OfAgents) {
            {text(1, "s") + part(2, part(1, text(3, "A"))), "messages.context.task_id: invalid id"},
            {text(1, "s") + many(part(2), 10'001), "messages: more than 10000"},
            {std::string(kLogPublicationBytesMax + 1, 'x'), "at most 4194304 are taken"}});
+  refuses(decode_reach_output,
+          {{text(1, "A"), "reach output: id: invalid id \"A\""},
+           {part(2, number(1, 3), number(2, 200)), "unknown head.form 3"},
+           {part(2, number(2, 99)), "head.status: 99 is no status"},
+           {part(2, number(2, 600)), "head.status: 600 is no status"},
+           {text(3, std::string(model::kReachPieceMax + 1, 'x')), "data: 65537 bytes"},
+           {std::string(kReachOutputBytesMax + 1, 'x'), "at most 66560 are taken"}});
 }
 
 TEST(BadInput, OfManagers) {
@@ -240,6 +248,14 @@ TEST(BadInput, OfManagers) {
           {{text(1, "s") + part(2, text(3, "")), "selector.task_ids: invalid id"},
            {text(1, "s") + part(3, number(3, 5)), "lines are counted from the end only"},
            {text(1, "s") + part(3, number(1, 7)), "unknown log stream 7"}});
+  refuses(decode_reach_call, {{"", "reach call: id: invalid id \"\""},
+                              {text(1, std::string(300, 'a')), "at most 256 are taken"}});
+  refuses(decode_reach_input,
+          {{"\x0a", "reach input: not such a message"},
+           {part(1, many(part(3), 65)), "query: more than 64"},
+           {part(1, text(6, std::string(model::kReachBodyMax + 1, 'x'))), "body: 2097153 bytes"},
+           {text(2, std::string(model::kReachPieceMax + 1, 'x')), "data: 65537 bytes"},
+           {std::string(kReachInputBytesMax + 1, 'x'), "at most 2162688 are taken"}});
 }
 
 TEST(BadInput, OfNetworks) {
@@ -291,6 +307,9 @@ void read_all(std::string_view bytes) {
   (void)decode_log_publication(bytes);
   (void)decode_networks(bytes);
   (void)decode_networks_ack(bytes);
+  (void)decode_reach_call(bytes);
+  (void)decode_reach_input(bytes);
+  (void)decode_reach_output(bytes);
 }
 
 TEST(BadInput, DamagedMessagesNeverCrash) {

@@ -5,6 +5,7 @@
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
+#include "codec/wire/reach.h"
 #include "codec/wire/support_test.h"
 #include "model/testing.h"
 
@@ -176,6 +177,18 @@ TEST(Numbers, OfTheLogBroker) {
                      time(2, 1'700'000'000, 1), number(3, 2),
                      text(4, std::string_view("a\0\xff\n", 4)), entry(5, "tag", "x")) +
                 part(2, part(1)) + number(3, 1));
+}
+
+TEST(Numbers, OfReach) {
+  EXPECT_EQ(encode_reach_call(model::ReachId::of("reach1")), text(1, "reach1"));
+  EXPECT_EQ(encode(model::full_reach_input()),
+            part(1, text(1, "POST"), text(2, "/containers/c1/exec"), entry(3, "tail", "5"),
+                 entry(3, "tail", ""), part(3, text(2, "x")), number(4, 41),
+                 text(5, "application/json"), text(6, std::string_view("{\0}", 3))) +
+                text(2, std::string_view("a\0\xff", 3)) + number(3, 1));
+  EXPECT_EQ(encode(model::full_reach_output()),
+            text(1, "reach1") + part(2, number(1, 2), number(2, 404), text(3, "application/json")) +
+                text(3, std::string_view("a\0\xff", 3)) + number(4, 1));
 }
 
 }  // namespace

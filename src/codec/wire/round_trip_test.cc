@@ -7,6 +7,7 @@
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
 #include "codec/wire/networks.h"
+#include "codec/wire/reach.h"
 #include "model/testing.h"
 
 namespace shoal::wire {
@@ -248,6 +249,17 @@ TEST(RoundTrip, CertificateMessagesComeBack) {
   EXPECT_EQ(decode_status_request(encode_status_request(node)), node);
   EXPECT_EQ(decode_issued_certificate(encode(model::full_issued_certificate())),
             model::full_issued_certificate());
+}
+
+TEST(RoundTrip, ReachMessagesComeBack) {
+  const auto id = model::ReachId::of("reach1");
+  EXPECT_EQ(decode_reach_call(encode_reach_call(id)), id);
+  EXPECT_EQ(decode_reach_input(encode(model::full_reach_input())), model::full_reach_input());
+  EXPECT_EQ(decode_reach_input(encode(model::ReachInput{})), model::ReachInput{});
+  EXPECT_EQ(decode_reach_output(encode(model::full_reach_output())), model::full_reach_output());
+  EXPECT_EQ(decode_reach_output(encode(model::ReachOutput{})), model::ReachOutput{});
+  const model::ReachOutput longest{.bytes = std::string(model::kReachPieceMax, 'x')};
+  EXPECT_EQ(decode_reach_output(encode(longest)), longest);
 }
 
 TEST(RoundTrip, LogMessagesComeBack) {

@@ -4,6 +4,7 @@
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
+#include "codec/wire/reach.h"
 #include "fuzz/fuzz.h"
 #include "model/testing.h"
 
@@ -36,6 +37,9 @@ void run(std::string_view input) {
   round_trip(input, wire::decode_issued_certificate, any);
   round_trip(input, wire::decode_log_subscription, any);
   round_trip(input, wire::decode_log_publication, any);
+  round_trip(input, wire::decode_reach_call, wire::encode_reach_call);
+  round_trip(input, wire::decode_reach_input, any);
+  round_trip(input, wire::decode_reach_output, any);
 }
 
 std::vector<std::string> seeds() {
@@ -46,6 +50,9 @@ std::vector<std::string> seeds() {
           wire::encode(model::full_issued_certificate()),
           wire::encode(model::full_log_subscription()),
           wire::encode(model::full_log_publication()),
+          wire::encode_reach_call(model::ReachId::of("reach1")),
+          wire::encode(model::full_reach_input()),
+          wire::encode(model::full_reach_output()),
           wire::encode_heartbeat_response(5500ms),
           wire::encode_issue_response(model::NodeId::of("n1"))};
 }
