@@ -43,7 +43,8 @@ Manager::Manager(os::Loop& loop, Rng& rng, Log& log, OpenEngine open_engine)
       rng_(rng),
       log_(log),
       open_engine_(std::move(open_engine)),
-      log_broker_(loop, rng, [this] { return store() ? &store()->read() : nullptr; }) {}
+      log_broker_(loop, rng, [this] { return tables(); }),
+      node_reach_(loop, rng, [this] { return tables(); }) {}
 
 Manager::~Manager() {
   *alive_ = false;
@@ -67,6 +68,10 @@ store::Store* Manager::store() const {
   return readable_ ? readable_->store.get() : nullptr;
 }
 
+const store::Tables* Manager::tables() const {
+  return store() ? &store()->read() : nullptr;
+}
+
 dispatcher::Dispatcher* Manager::dispatcher() {
   return term_ ? &term_->control->dispatcher() : nullptr;
 }
@@ -84,6 +89,7 @@ void Manager::begin(std::shared_ptr<Term> term) {
   loop_.not_before(newest_time(term->store->read()));
   term_ = std::move(term);
   began_ = loop_.now();
+  node_reach_.load(term_->store->read());
   term_->store->on_failed([this, alive = alive_](const Error& reason) {
     // Later: the failing commit is still on the stack.
     loop_.post([this, alive, reason] {
@@ -95,6 +101,7 @@ void Manager::begin(std::shared_ptr<Term> term) {
   });
   term_->watch = term_->store->watch([this](const store::Batch& batch) {
     log_broker_.on_batch(batch);
+    node_reach_.on_batch(batch);
     if (watcher_) watcher_(batch);
   });
   add_what_is_missing();
@@ -118,6 +125,7 @@ void Manager::end_term(const Error& reason) {
   deadline_.reset();
   if (sessions_) sessions_->end_all(reason);
   log_broker_.end_all(reason);
+  node_reach_.end_all(reason);
   ended_ = std::exchange(term_, nullptr);
   ended_->control.reset();
   ended_->engine.reset();
@@ -131,6 +139,7 @@ void Manager::read_only(std::shared_ptr<Term> term) {
   term->engine.reset();
   if (readable_) ended_ = std::move(readable_);
   readable_ = std::move(term);
+  node_reach_.load(readable_->store->read());
 }
 
 os::Co<> Manager::reopen() {

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "manager/core/control.h"
 #include "manager/log_broker.h"
+#include "manager/node_reach.h"
 #include "os/loop.h"
 #include "os/sync.h"
 #include "store/store.h"
@@ -55,6 +56,8 @@ class Manager {
 
   // Brings the logs of tasks to those who read them; of all terms.
   LogBroker& log_broker() { return log_broker_; }
+  // Carries requests to the containers of other nodes; of all terms.
+  NodeReach& node_reach() { return node_reach_; }
 
   // Sees every durable change, of this term and of those to come. Before open().
   void on_change(store::Store::Watcher watcher) { watcher_ = std::move(watcher); }
@@ -76,6 +79,7 @@ class Manager {
   void add_what_is_missing();
   void end_term(const Error& reason);
   void read_only(std::shared_ptr<Term> term);
+  const store::Tables* tables() const;
   os::Co<> reopen();
   void turn();
 
@@ -85,6 +89,7 @@ class Manager {
   OpenEngine open_engine_;
   store::Store::Watcher watcher_;
   LogBroker log_broker_;
+  NodeReach node_reach_;
   Sessions* sessions_ = nullptr;
   std::shared_ptr<Term> term_;
   std::shared_ptr<Term> readable_;  // between two terms: without an engine

@@ -10,10 +10,12 @@ NodeProtocol::NodeProtocol(os::Loop& loop, Rng& rng, Log& log, Manager& manager,
       dispatcher_(loop, manager, peers_),
       ca_(loop, rng, log, manager, peers_),
       logs_(loop, manager.log_broker(), peers_),
+      reach_(loop, manager.node_reach(), peers_),
       server_(loop, log, std::move(credentials)) {
   dispatcher_.add_to(server_);
   ca_.add_to(server_);
   logs_.add_to(server_);
+  reach_.add_to(server_);
 }
 
 os::Co<> NodeProtocol::close() {

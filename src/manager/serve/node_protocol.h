@@ -1,5 +1,5 @@
 // NodeProtocol: the manager's port for nodes (2377). The four services of docker.swarmkit.v1 that a
-// node needs, over TLS that shows the manager's certificate.
+// node needs, and Shoal's own Reach, over TLS that shows the manager's certificate.
 //
 // Control thread. The manager and the credentials outlive it; call close() before its end.
 #pragma once
@@ -11,6 +11,7 @@
 #include "manager/serve/dispatcher_service.h"
 #include "manager/serve/log_service.h"
 #include "manager/serve/peers.h"
+#include "manager/serve/reach_service.h"
 #include "rpc/server.h"
 
 namespace shoal::manager {
@@ -31,6 +32,7 @@ class NodeProtocol {
   DispatcherService dispatcher_;
   CaService ca_;
   LogService logs_;
+  ReachService reach_;
   rpc::Server server_;
 };
 
