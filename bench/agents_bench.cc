@@ -114,11 +114,19 @@ class NoLogs final : public agent::LogSource {
   }
 };
 
+class NoReach final : public agent::ReachHost {
+ public:
+  os::Co<Result<void>> answer(model::ReachRequest, agent::ReachVisit&) override {
+    co_return unavailable("nothing is here");
+  }
+};
+
 struct Swarm {
   os::Loop loop{2};
   Rng rng{crypto::random_seed()};
   NullLog log;
   NoLogs logs;
+  NoReach host;
   std::string address, roots, token;
   Heartbeats beats;
 };
@@ -130,7 +138,7 @@ struct Agent {
     options.credentials = *rpc::Credentials::make(pem);
     // All of them may come at once.
     options.connect_timeout = 60s;
-    link.emplace(swarm.loop, swarm.log, swarm.logs, std::move(options), remotes);
+    link.emplace(swarm.loop, swarm.log, swarm.logs, swarm.host, std::move(options), remotes);
     timed.emplace(swarm.loop, *link, swarm.beats);
     runner.emplace(swarm.loop, *timed, executor, swarm.rng, swarm.log);
   }

@@ -28,13 +28,14 @@ rpc::ChannelOptions with_address(rpc::ChannelOptions options, const std::string&
 
 }  // namespace
 
-RpcLink::RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager,
-                 Remotes& remotes)
+RpcLink::RpcLink(os::Loop& loop, Log& log, LogSource& logs, ReachHost& host,
+                 rpc::ChannelOptions manager, Remotes& remotes)
     : loop_(loop),
       remotes_(remotes),
       dialled_(remotes.current()),
-      channel_(loop, log, with_address(std::move(manager), dialled_)),
-      logs_(channel_, logs) {}
+      channel_(loop, log, with_address(manager, dialled_)),
+      logs_(channel_, logs),
+      reach_(loop, log, channel_, std::move(manager), host) {}
 
 RpcLink::~RpcLink() {
   *alive_ = false;
@@ -89,7 +90,10 @@ os::Co<Result<model::SessionId>> RpcLink::open_here(model::SessionRequest reques
   listener_ = &listener;
   session_ = opened;
   os::spawn(hear_session(std::move(*call)));
-  if (!renewed) os::spawn(serve_logs(over_.token()));
+  if (!renewed) {
+    os::spawn(serve_logs(over_.token()));
+    os::spawn(serve_reach(over_.token()));
+  }
   deliver_later(std::move(first));
   co_return opened;
 }
@@ -163,6 +167,15 @@ os::Co<> RpcLink::hear_assignments(std::unique_ptr<rpc::ClientCall> call) {
 os::Co<> RpcLink::serve_logs(os::StopToken over) {
   ++running_;
   const Result<void> served = co_await logs_.run(over);
+  if (!over.stopped() && !served) end(served.error());
+  --running_;
+  ended_.notify();
+}
+
+os::Co<> RpcLink::serve_reach(os::StopToken over) {
+  ++running_;
+  std::string address = dialled_;
+  const Result<void> served = co_await reach_.run(std::move(address), over);
   if (!over.stopped() && !served) end(served.error());
   --running_;
   ended_.notify();

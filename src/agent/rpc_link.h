@@ -1,10 +1,10 @@
 // RpcLink: an agent's Link to a manager over the node protocol (wire.md, "Sequence"), on one
 // connection that shows the node's certificate.
 //
-// A session is four calls: Session and Assignments streams, the LogBroker's, and a Heartbeat again
-// and again. When one of the streams ends, the session does. Control thread. Lives as long as the
-// node is in its swarm; close() or the end of the session comes before its destruction, and
-// finished() after that.
+// A session is five calls: Session and Assignments streams, the LogBroker's and Reach's, and a
+// Heartbeat again and again. When one of the streams ends, the session does. Control thread. Lives
+// as long as the node is in its swarm; close() or the end of the session comes before its
+// destruction, and finished() after that.
 #pragma once
 
 #include <memory>
@@ -12,6 +12,7 @@
 
 #include "agent/link.h"
 #include "agent/log_publications.h"
+#include "agent/reach_calls.h"
 #include "agent/remotes.h"
 #include "os/loop.h"
 #include "rpc/client.h"
@@ -25,7 +26,8 @@ class RpcLink final : public Link {
  public:
   // The address in `manager` is that of `remotes`, which outlives the link: a session that cannot
   // be opened there is tried at the next one.
-  RpcLink(os::Loop& loop, Log& log, LogSource& logs, rpc::ChannelOptions manager, Remotes& remotes);
+  RpcLink(os::Loop& loop, Log& log, LogSource& logs, ReachHost& host, rpc::ChannelOptions manager,
+          Remotes& remotes);
   ~RpcLink() override;
 
   os::Co<Result<model::SessionId>> open(model::SessionRequest request, Listener& listener) override;
@@ -54,6 +56,7 @@ class RpcLink final : public Link {
   os::Co<> hear_session(std::unique_ptr<rpc::ClientCall> call);
   os::Co<> hear_assignments(std::unique_ptr<rpc::ClientCall> call);
   os::Co<> serve_logs(os::StopToken over);
+  os::Co<> serve_reach(os::StopToken over);
   os::Co<Result<std::string>> call(std::string_view method, std::string request);
   void deliver_later(model::SessionMessage message);
   // The session ends from here: the listener is told unless the reason is close().
@@ -64,6 +67,7 @@ class RpcLink final : public Link {
   std::string dialled_;  // the one of them that the channel leads to
   rpc::Channel channel_;
   LogPublications logs_;
+  ReachCalls reach_;
   Listener* listener_ = nullptr;  // null while no session is open
   model::SessionId session_;
   Stream messages_, assignments_;

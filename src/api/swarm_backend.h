@@ -15,7 +15,8 @@
 
 namespace shoal::manager {
 class LogBroker;
-}
+class NodeReach;
+}  // namespace shoal::manager
 
 namespace shoal::api {
 
@@ -71,6 +72,8 @@ class SwarmBackend {
   virtual std::string store_error() const { return ""; }
   // Where the logs of tasks come from; null when store() is.
   virtual manager::LogBroker* log_broker() = 0;
+  // Carries requests to the containers of other nodes; null when store() is.
+  virtual manager::NodeReach* node_reach() = 0;
   // The manager that leads now; empty when this node does not know one.
   virtual model::NodeId leader() const = 0;
   // For the ids of what the handlers create.

@@ -113,6 +113,7 @@ class FakeBackend final : public SwarmBackend {
   }
   store::Store* store() override { return store_now; }
   manager::LogBroker* log_broker() override { return log_broker_now; }
+  manager::NodeReach* node_reach() override { return node_reach_now; }
   model::NodeId leader() const override { return node_id(); }
   Rng& rng() override { return rng_; }
   os::Co<Result<model::NodeId>> init(InitRequest request) override {
@@ -139,6 +140,7 @@ class FakeBackend final : public SwarmBackend {
   LocalNodeState state_now = LocalNodeState::Active;
   store::Store* store_now = nullptr;
   manager::LogBroker* log_broker_now = nullptr;
+  manager::NodeReach* node_reach_now = nullptr;
   std::optional<InitRequest> last_init;
 
  private:

@@ -31,7 +31,11 @@ Membership::Membership(Machine machine, SwarmFolder folder, NodeRecord record,
       credentials_(credentials),
       manager_(std::move(manager)),
       remotes_(to_speak_to(record_)),
-      link_(machine.loop, machine.log, machine.logs, showing(credentials), remotes_),
+      gate_(
+          machine.containers,
+          [this](const model::TaskId& id) { return runner_.core().find(id) != nullptr; },
+          machine.reach),
+      link_(machine.loop, machine.log, machine.logs, gate_, showing(credentials), remotes_),
       renewal_(machine.loop, machine.rng, machine.log, link_.channel(),
                [this](rpc::CredentialsPem fresh) { return install(std::move(fresh)); }),
       runner_(machine.loop, link_, machine.executor, machine.rng, machine.log) {

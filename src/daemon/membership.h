@@ -15,6 +15,7 @@
 #include "agent/certificate.h"
 #include "agent/executor.h"
 #include "agent/log_source.h"
+#include "agent/reach_gate.h"
 #include "agent/remotes.h"
 #include "agent/rpc_link.h"
 #include "agent/runner.h"
@@ -32,6 +33,8 @@ class Membership : public std::enable_shared_from_this<Membership> {
     Log& log;
     agent::Executor& executor;
     agent::LogSource& logs;
+    containers::Containers& containers;
+    agent::ReachHost& reach;
   };
   // `manager` is open, and null on a worker. `credentials` are those in the folder.
   Membership(Machine machine, SwarmFolder folder, NodeRecord record,
@@ -69,6 +72,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
   std::unique_ptr<manager::Manager> manager_;
   std::optional<manager::NodeProtocol> protocol_;
   agent::Remotes remotes_;
+  agent::ReachGate gate_;
   agent::RpcLink link_;
   agent::CertificateRenewal renewal_;
   agent::Runner runner_;

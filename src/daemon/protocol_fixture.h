@@ -82,6 +82,57 @@ class FakeLogs final : public agent::LogSource {
   int stopped = 0;
 };
 
+// Answers by what the path says: "/echo" gives back what comes in, "/pour" writes without end,
+// "/wait" waits for the end of the visit, "/fail" breaks off, everything else answers with itself.
+class FakeHost final : public agent::ReachHost {
+ public:
+  os::Co<Result<void>> answer(model::ReachRequest request, agent::ReachVisit& visit) override {
+    ++begun;
+    changed.notify();
+    model::ReachOutput head;
+    head.head = model::ReachHead{.form = model::ReachForm::Raw, .content_type = "text/plain"};
+    head.bytes = request.path;
+    Result<void> answered = co_await visit.write(std::move(head));
+    if (answered && request.path == "/echo") answered = co_await echo(visit);
+    if (answered && request.path == "/pour") answered = co_await pour(visit);
+    if (answered && request.path == "/fail") answered = internal_error("it fails");
+    if (answered && request.path == "/wait") {
+      answered = cancelled("it was waited for");
+      while (!visit.over().stopped()) (void)co_await changed.wait(visit.over());
+    }
+    ++ended;
+    changed.notify();
+    co_return answered;
+  }
+
+  int begun = 0;
+  int ended = 0;
+  size_t poured_bytes = 0;
+  os::Signal changed;
+
+ private:
+  static os::Co<Result<void>> echo(agent::ReachVisit& visit) {
+    for (;;) {
+      CO_ASSIGN_OR_RETURN(auto bytes, co_await visit.read(visit.over()));
+      model::ReachOutput output;
+      output.end = bytes.empty();
+      output.bytes = std::move(bytes);
+      const bool last = output.end;
+      CO_RETURN_IF_ERROR(co_await visit.write(std::move(output)));
+      if (last) co_return Result<void>{};
+    }
+  }
+  os::Co<Result<void>> pour(agent::ReachVisit& visit) {
+    for (;;) {
+      model::ReachOutput output;
+      output.bytes.assign(model::kReachPieceMax, 'x');
+      CO_RETURN_IF_ERROR(co_await visit.write(std::move(output)));
+      poured_bytes += model::kReachPieceMax;
+      changed.notify();
+    }
+  }
+};
+
 inline model::Cluster founding_cluster(const crypto::RootCa& root) {
   model::Cluster cluster;
   cluster.id = model::ClusterId::of("cluster");
@@ -105,7 +156,7 @@ struct ProtocolFixture : testing::Test {
     logs.node = node;
     rpc::ChannelOptions options = to_manager(credentials);
     remotes.emplace(std::vector{options.address});
-    link.emplace(loop, log, logs, std::move(options), *remotes);
+    link.emplace(loop, log, logs, host, std::move(options), *remotes);
   }
 
   void found() {
@@ -193,6 +244,7 @@ struct ProtocolFixture : testing::Test {
   std::optional<manager::NodeProtocol> protocol;
   Ear ear;
   FakeLogs logs;
+  FakeHost host;
   std::optional<agent::Remotes> remotes;
   std::optional<agent::RpcLink> link;
   std::optional<model::SessionId> session;

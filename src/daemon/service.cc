@@ -9,6 +9,8 @@
 #include "api/missing.h"
 #include "api/networks/networks.h"
 #include "api/nodes.h"
+#include "api/reach/reached_api.h"
+#include "api/reach/remote_containers.h"
 #include "api/services.h"
 #include "api/store_events.h"
 #include "api/swarm.h"
@@ -83,6 +85,17 @@ std::vector<images::ImageUser> users_of(const Machine& machine, const std::strin
   return users;
 }
 
+api::RemoteContainers::Here containers_here(containers::Containers& containers) {
+  return {
+      .has_container =
+          [&containers](const std::string& ref) {
+            const auto found = containers.find(ref);
+            return found || found.error().code != ErrorCode::NotFound;
+          },
+      .has_exec =
+          [&containers](const std::string& id) { return containers.execs().find(id).has_value(); }};
+}
+
 }  // namespace
 
 struct Service::Handlers {
@@ -101,10 +114,10 @@ struct Service::Handlers {
             machine.loop, *machine.images,
             [&machine](const std::string& image) { return users_of(machine, image); }, bus),
         networks(*machine.network, engine_id(flags.data_root, log), machine.loop.now()),
-        server(machine.loop, log, [this](api::Request& request, api::Responder& responder) {
-          codec::JsonWriter::show_times_with(context.loop.wall_lead());
-          return router.handle(request, responder);
-        }) {
+        remote_containers(containers_here(*machine.containers), node),
+        reached(log, [this](auto& request, auto& responder) { return handle(request, responder); }),
+        server(machine.loop, log,
+               [this](auto& request, auto& responder) { return handle(request, responder); }) {
     node.on_change([this, &machine](const store::Batch& batch) {
       api::post_changes(batch, machine.loop.now(), bus);
     });
@@ -120,6 +133,13 @@ struct Service::Handlers {
     images.add_routes(router);
     networks.add_routes(router);
     api::add_missing_routes(router);
+    remote_containers.add_to(router);
+    node.answer_with(reached);
+  }
+
+  os::Co<Result<void>> handle(api::Request& request, api::Responder& responder) {
+    codec::JsonWriter::show_times_with(context.loop.wall_lead());
+    return router.handle(request, responder);
   }
 
   api::Context context;
@@ -135,6 +155,8 @@ struct Service::Handlers {
   api::ContainerApi containers;
   api::ImagesApi images;
   api::NetworksApi networks;
+  api::RemoteContainers remote_containers;
+  api::ReachedApi reached;
   api::Server server;
 };
 

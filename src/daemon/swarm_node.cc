@@ -89,11 +89,12 @@ Result<rpc::CredentialsPem> SwarmNode::own_credentials(const NodeRecord& record,
 
 Result<void> SwarmNode::begin(NodeRecord record, std::unique_ptr<manager::Manager> manager,
                               rpc::CredentialsPem credentials) {
+  CHECK(reach_host_, "answer_with() comes first");
   ASSIGN_OR_RETURN(const auto shown, rpc::Credentials::make(credentials));
-  auto membership =
-      std::make_shared<Membership>(Membership::Machine{machine_.loop, machine_.rng, machine_.log,
-                                                       machine_.executor, machine_.logs},
-                                   folder_, std::move(record), std::move(manager), shown);
+  auto membership = std::make_shared<Membership>(
+      Membership::Machine{machine_.loop, machine_.rng, machine_.log, machine_.executor,
+                          machine_.logs, machine_.containers, *reach_host_},
+      folder_, std::move(record), std::move(manager), shown);
   RETURN_IF_ERROR(membership->begin(std::move(credentials)));
   membership_ = std::move(membership);
   return {};
@@ -151,6 +152,10 @@ std::string SwarmNode::store_error() const {
 
 manager::LogBroker* SwarmNode::log_broker() {
   return store() ? &manager()->log_broker() : nullptr;
+}
+
+manager::NodeReach* SwarmNode::node_reach() {
+  return store() ? &manager()->node_reach() : nullptr;
 }
 
 os::Co<Result<void>> SwarmNode::unlock(std::string) {

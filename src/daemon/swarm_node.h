@@ -11,6 +11,7 @@
 
 #include "agent/container_executor.h"
 #include "agent/log_source.h"
+#include "agent/reach_host.h"
 #include "api/swarm_backend.h"
 #include "daemon/addresses.h"
 #include "daemon/membership.h"
@@ -36,6 +37,8 @@ class SwarmNode final : public api::SwarmBackend {
 
   // Sees every durable change of the swarm's store while this node manages it. Before resume().
   void on_change(store::Store::Watcher watcher) { watcher_ = std::move(watcher); }
+  // Answers what clients of a manager ask about this node's tasks; until stop(). Before resume().
+  void answer_with(agent::ReachHost& host) { reach_host_ = &host; }
   // Continues where the last daemon stopped. An error in the state is kept as error() and logged:
   // the daemon then serves everything but the swarm.
   void resume();
@@ -52,6 +55,7 @@ class SwarmNode final : public api::SwarmBackend {
   store::Store* store() override;
   std::string store_error() const override;
   manager::LogBroker* log_broker() override;
+  manager::NodeReach* node_reach() override;
   model::NodeId leader() const override;
   Rng& rng() override { return machine_.rng; }
   os::Co<Result<model::NodeId>> init(api::InitRequest request) override;
@@ -89,6 +93,7 @@ class SwarmNode final : public api::SwarmBackend {
   Machine machine_;
   const SwarmFolder folder_;
   store::Store::Watcher watcher_;
+  agent::ReachHost* reach_host_ = nullptr;
   std::shared_ptr<Membership> membership_;  // shared with who waits for it
   bool changing_ = false;                   // an init, join or leave is under way
   bool joining_ = false;                    // since `join`, until a manager has answered

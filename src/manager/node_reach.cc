@@ -29,7 +29,8 @@ struct NodeReach::State {
   std::string name;    // of the node
   std::string engine;  // its version
   Line* line = nullptr;
-  bool told = false;      // the node was asked
+  bool told = false;      // the node's present listener was asked
+  bool listened = false;  // there was one
   bool answered = false;  // it has called
   bool released = false;  // the tunnel is done
   bool stopped = false;   // by its own side
@@ -64,7 +65,7 @@ struct NodeReach::State {
     return lost_by(error.message);
   }
   Error too_late() const {
-    if (told) return {ErrorCode::Unavailable, fmt::format("node {} does not answer", name)};
+    if (listened) return {ErrorCode::Unavailable, fmt::format("node {} does not answer", name)};
     return {ErrorCode::Unavailable,
             fmt::format("node {} takes no requests from its manager: its engine ({}) is not "
                         "Shoal's, or its session is only just beginning",
@@ -136,7 +137,7 @@ Result<NodeReach::StateRef> NodeReach::begin(const NodeId& id) {
   of_node.emplace(mine->id, mine);
   ++tunnel_count_;
   if (const auto at = listeners_.find(id); at != listeners_.end()) {
-    mine->told = true;
+    mine->told = mine->listened = true;
     at->second->call(mine->id);
   }
   return mine;
@@ -166,7 +167,7 @@ void NodeReach::listen(const NodeId& node, Listener* listener) {
   const auto waiting = tunnels_.find(node);
   if (waiting == tunnels_.end()) return;
   for (const auto& [id, tunnel] : waiting->second) {
-    if (std::exchange(tunnel->told, true)) continue;
+    tunnel->told = tunnel->listened = true;
     listener->call(id);
   }
 }
@@ -175,7 +176,13 @@ void NodeReach::hang_up(const NodeId& node, Listener* listener) {
   const auto at = listeners_.find(node);
   if (at == listeners_.end() || at->second != listener) return;
   listeners_.erase(at);
-  end_of_node(node, "was lost: its session has ended");
+  const auto of_node = tunnels_.find(node);
+  if (of_node == tunnels_.end()) return;
+  const OfNode hanging = of_node->second;  // Each may take itself out.
+  for (const auto& [id, tunnel] : hanging) {
+    tunnel->told = false;  // One that is not answered yet waits for the next session.
+    if (tunnel->answered) tunnel->lose(tunnel->lost_by("its session has ended"));
+  }
 }
 
 os::Co<Result<void>> NodeReach::carry(NodeId node, ReachId id, Line& line, os::StopToken gone) {

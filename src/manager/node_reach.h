@@ -55,8 +55,8 @@ class NodeReach {
     virtual ~Listener() = default;
     virtual void call(const model::ReachId& id) = 0;
   };
-  // The node listens until hang_up(), which ends its tunnels; a later listener of the same node
-  // takes the place of the one before.
+  // The node listens until hang_up(), which ends its tunnels; what is not answered yet is asked of
+  // the next listener. A later listener of the same node takes the place of the one before.
   void listen(const model::NodeId& node, Listener* listener);
   void hang_up(const model::NodeId& node, Listener* listener);
   // The call of a node that answers.

@@ -79,6 +79,11 @@ struct NodeReachTest : testing::Test {
     watch = swarm.store().watch([this](const store::Batch& batch) { reach->on_batch(batch); });
   }
 
+  ~NodeReachTest() override {
+    client.stop();
+    settle();
+  }
+
   // What is due now, and what follows from it.
   void settle() {
     loop.post([this] { loop.post([this] { loop.post([this] { loop.stop(); }); }); });
@@ -156,6 +161,19 @@ TEST_F(NodeReachTest, ANodeThatListensLaterIsAskedThen) {
   reach->listen(NodeId::of("n1"), &ear);
   ASSERT_EQ(ear.heard.size(), 1u);
   carried = carry("n1", ear.heard[0], line);
+  EXPECT_TRUE(answer_of(opening));
+}
+
+TEST_F(NodeReachTest, WhatASessionDidNotAnswerIsAskedOfTheNextOne) {
+  reach->listen(NodeId::of("n1"), &ear);
+  auto opening = open("n1");
+  reach->hang_up(NodeId::of("n1"), &ear);
+  EXPECT_EQ(answer_of(carry("n1", ear.heard[0], line)).error().code, ErrorCode::PermissionDenied);
+  Ear next;
+  reach->listen(NodeId::of("n1"), &next);
+  EXPECT_EQ(next.heard, ear.heard);
+  FakeLine other;
+  carried = carry("n1", next.heard[0], other);
   EXPECT_TRUE(answer_of(opening));
 }
 

@@ -21,6 +21,8 @@ using ReachId = Id<struct ReachTag>;
 
 // A longer body is refused; the longest that is of use holds the command line of an exec.
 inline constexpr size_t kReachBodyMax = size_t{2} << 20;
+// Parameters of one request.
+inline constexpr size_t kReachQueryMax = 64;
 // The most bytes in one message of either direction.
 inline constexpr size_t kReachPieceMax = size_t{64} << 10;
 

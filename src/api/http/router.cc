@@ -59,6 +59,10 @@ bool matches(const std::vector<std::string>& pattern, const std::vector<std::str
   return true;
 }
 
+std::string_view first_part(std::string_view path) {
+  return path.empty() ? path : path.substr(1, path.find('/', 1) - 1);
+}
+
 std::string version_text(ApiVersion version) {
   return fmt::format("{}.{}", version.major, version.minor);
 }
@@ -108,6 +112,10 @@ void Router::add(std::string method, std::string_view pattern, Handler handler) 
   by_first_part_[route.parts[0]].push_back(std::move(route));
 }
 
+void Router::detour(std::string first, Detour detour) {
+  detours_[std::move(first)] = std::move(detour);
+}
+
 void Router::not_yet(std::string first, std::string what) {
   not_yet_[std::move(first)] = std::move(what);
 }
@@ -139,6 +147,11 @@ os::Co<Result<void>> Router::handle(Request& request, Responder& responder) {
 
   bool path_known = false;
   if (const Route* route = find(request, request.params, path_known)) {
+    if (const auto at = detours_.find(first_part(request.path)); at != detours_.end()) {
+      const Result<bool> answered = co_await at->second(request, responder);
+      if (!answered) co_return std::unexpected(answered.error());
+      if (*answered) co_return Result<void>{};
+    }
     co_return co_await route->handler(request, responder);
   }
   if (path_known) {
@@ -146,9 +159,7 @@ os::Co<Result<void>> Router::handle(Request& request, Responder& responder) {
     responder.reply(std::move(refusal));
     co_return Result<void>{};
   }
-  const std::string_view path = request.path;
-  const std::string_view first = path.empty() ? path : path.substr(1, path.find('/', 1) - 1);
-  if (const auto known = not_yet_.find(first); known != not_yet_.end()) {
+  if (const auto known = not_yet_.find(first_part(request.path)); known != not_yet_.end()) {
     co_return unimplemented("{} not supported by this version of Shoal yet", known->second);
   }
   co_return not_found("page not found");

@@ -35,6 +35,10 @@ class Router {
   void put(std::string_view pattern, Handler h) { add("PUT", pattern, std::move(h)); }
   void del(std::string_view pattern, Handler h) { add("DELETE", pattern, std::move(h)); }
   void head(std::string_view pattern, Handler h) { add("HEAD", pattern, std::move(h)); }
+  // Asked for every path that starts with /`first` before the handler of its route: true when it
+  // has answered. It may change the route's parameters.
+  using Detour = std::function<os::Co<Result<bool>>(Request&, Responder&)>;
+  void detour(std::string first, Detour detour);
   // Every path that starts with /`first` and has no route of its own answers 501
   // "`what` not supported by this version of Shoal yet".
   void not_yet(std::string first, std::string what);
@@ -53,6 +57,7 @@ class Router {
 
   std::string server_;
   std::map<std::string, std::vector<Route>, std::less<>> by_first_part_;
+  std::map<std::string, Detour, std::less<>> detours_;
   std::map<std::string, std::string, std::less<>> not_yet_;
 };
 

@@ -28,7 +28,8 @@ model::ReachRequest get(const pb::ReachRequest& in, Fault& fault) {
                           .api_minor = in.api_minor(),
                           .content_type = in.content_type(),
                           .body = in.body()};
-  if (in.query_size() > kReachQueryMax) fault.note("query: more than {}", kReachQueryMax);
+  const bool too_many = size_t(in.query_size()) > model::kReachQueryMax;
+  if (too_many) fault.note("query: more than {}", model::kReachQueryMax);
   if (out.body.size() > model::kReachBodyMax) fault.note("body: {} bytes", out.body.size());
   if (!fault.reason.empty()) return out;
   for (const pb::Entry& entry : in.query()) out.query.emplace_back(entry.key(), entry.value());

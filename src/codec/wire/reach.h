@@ -16,8 +16,6 @@ namespace shoal::wire {
 // A request with the longest body, or one piece.
 inline constexpr size_t kReachInputBytesMax = model::kReachBodyMax + (size_t{64} << 10);
 inline constexpr size_t kReachOutputBytesMax = model::kReachPieceMax + (size_t{1} << 10);
-// Parameters of one request.
-inline constexpr int kReachQueryMax = 64;
 
 std::string encode_reach_call(const model::ReachId& id);
 std::string encode(const model::ReachInput& input);
