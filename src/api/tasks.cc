@@ -14,6 +14,7 @@ using model::Service;
 using model::Task;
 using Tasks = store::TaskTable::Tasks;
 using Services = std::map<model::ServiceId, Ref<Service>>;
+using Networks = codec::TaskEncoder::Networks;
 
 Result<FilterValues> task_filters(const Request& request) {
   ASSIGN_OR_RETURN(FilterValues filters, parse_filters(request.query_value("filters")));
@@ -121,9 +122,9 @@ void encode(codec::JsonWriter& json, codec::TaskEncoder& encoder, const Task& ta
 }
 
 std::string encode_list(const Tasks& tasks, const FilterValues& filters, const Services& services,
-                        const DownNodes& down) {
+                        const DownNodes& down, const Networks& networks) {
   codec::JsonWriter json;
-  codec::TaskEncoder encoder;
+  codec::TaskEncoder encoder(networks);
   json.begin_array();
   for (const auto& task : tasks) {
     if (fits(filters, *task, services)) encode(json, encoder, *task, down);
@@ -199,8 +200,9 @@ os::Co<Result<void>> TasksApi::list(Request& request, Responder& responder) {
   const Result<store::Store*> now = managed_store(context_.swarm);
   if (!now) co_return std::unexpected(now.error());
   auto encode = [tasks = std::move(*tasks), filters = std::move(*filters),
-                 services = std::move(services), down = down_nodes((*now)->read())] {
-    return encode_list(tasks, filters, services, down);
+                 services = std::move(services), down = down_nodes((*now)->read()),
+                 networks = (*now)->read().networks().all()] {
+    return encode_list(tasks, filters, services, down, networks);
   };
   co_return co_await answer_list(context_.loop, responder, count, std::move(encode));
 }
@@ -211,7 +213,7 @@ os::Co<Result<void>> TasksApi::inspect(Request& request, Responder& responder) {
   const auto task = find_task((*store)->read(), request.param("id"));
   if (!task) co_return std::unexpected(task.error());
   codec::JsonWriter json;
-  codec::TaskEncoder encoder;
+  codec::TaskEncoder encoder((*store)->read().networks().all());
   encode(json, encoder, **task, down_nodes((*store)->read()));
   responder.json(200, json.take());
   co_return Result<void>{};

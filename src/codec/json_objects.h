@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "codec/json_reader.h"
@@ -40,12 +41,21 @@ model::ServiceSpec with_defaults(model::ServiceSpec spec);
 
 // --- tasks ---
 
-// Writes tasks one after the other; the text of a spec that many tasks share is made once.
+// Writes tasks one after the other; the text of a spec or a network that many tasks share is made
+// once.
 class TaskEncoder {
  public:
+  using Networks = std::map<model::NetworkId, model::Ref<model::Network>>;
+  // Of an attachment whose network is not among them only the network's id is written.
+  explicit TaskEncoder(Networks networks = {}) : networks_(std::move(networks)) {}
   void encode(JsonWriter& json, const model::Task& task);
 
  private:
+  void encode_attachments(JsonWriter& json, const model::Task& task);
+  const std::string& text_of(const model::NetworkId& network);
+
+  Networks networks_;
+  std::map<model::NetworkId, std::string> network_texts_;
   std::map<const model::TaskSpec*, std::string> specs_;  // Only looked up in.
 };
 

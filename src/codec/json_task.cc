@@ -1,3 +1,4 @@
+#include "codec/json_network.h"
 #include "codec/json_objects.h"
 
 namespace shoal::codec {
@@ -24,19 +25,29 @@ void encode_status(JsonWriter& json, const model::TaskStatus& status) {
   json.end_object().end_object();
 }
 
-void encode_attachments(JsonWriter& json, const std::vector<model::NetworkAttachment>& networks) {
-  if (networks.empty()) return;
+}  // namespace
+
+const std::string& TaskEncoder::text_of(const model::NetworkId& network) {
+  std::string& text = network_texts_[network];
+  if (!text.empty()) return text;
+  JsonWriter json;
+  if (const auto known = networks_.find(network); known != networks_.end()) {
+    encode_network_object(json, *known->second);
+  } else {
+    json.begin_object().field("ID", network.view()).end_object();
+  }
+  return text = json.take();
+}
+
+void TaskEncoder::encode_attachments(JsonWriter& json, const model::Task& task) {
+  if (task.networks.empty()) return;
   json.key("NetworksAttachments").begin_array();
-  for (const auto& network : networks) {
-    json.begin_object().key("Network").begin_object();
-    json.field("ID", network.network.view()).end_object();
-    json.field("Addresses", network.addresses);
-    json.optional_field("Aliases", network.aliases).end_object();
+  for (const auto& attachment : task.networks) {
+    json.begin_object().key("Network").raw(text_of(attachment.network));
+    json.optional_field("Addresses", attachment.addresses).end_object();
   }
   json.end_array();
 }
-
-}  // namespace
 
 void TaskEncoder::encode(JsonWriter& json, const model::Task& task) {
   json.begin_object().field("ID", task.id.view());
@@ -61,7 +72,7 @@ void TaskEncoder::encode(JsonWriter& json, const model::Task& task) {
   json.key("Status");
   encode_status(json, task.status);
   json.field("DesiredState", model::to_string(task.desired_state));
-  encode_attachments(json, task.networks);
+  encode_attachments(json, task);
   if (!task.assigned_generic.empty()) {
     json.key("GenericResources");
     encode_generic(json, task.assigned_generic);

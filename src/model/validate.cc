@@ -6,6 +6,7 @@
 
 #include "model/constraint.h"
 #include "model/image_ref.h"
+#include "model/publish_address.h"
 #include "model/template.h"
 
 namespace shoal::model {
@@ -196,7 +197,11 @@ Result<void> validate(const ServiceSpec& spec) {
   RETURN_IF_ERROR(validate_mode(spec));
   RETURN_IF_ERROR(validate_update(spec.update, "update"));
   RETURN_IF_ERROR(validate_update(spec.rollback, "rollback"));
-  return validate_endpoint(spec.endpoint);
+  RETURN_IF_ERROR(validate(spec.task->networks));
+  RETURN_IF_ERROR(validate(spec.networks));
+  RETURN_IF_ERROR(validate_endpoint(spec.endpoint));
+  RETURN_IF_ERROR(publish_addresses(spec));
+  return {};
 }
 
 Result<void> validate(const ClusterSpec& spec) {
