@@ -35,7 +35,13 @@ Result<model::Ref<model::Service>> find_service(const store::Tables& tables, std
 }
 
 Result<model::Ref<model::Network>> find_network(const store::Tables& tables, std::string_view ref) {
-  return by_id_name_or_prefix(tables.networks(), "network", ref);
+  const auto& networks = tables.networks();
+  if (ref.size() <= kIdLength) {
+    if (auto network = networks.get(model::NetworkId::of(ref))) return network;
+  }
+  if (auto network = networks.by_name(ref); network && network->name() == ref) return network;
+  if (ref.empty()) return not_found("network {} not found", ref);
+  return only_one(networks.by_prefix(ref, kMatchesMax), "network", ref);
 }
 
 Result<model::Ref<model::Node>> find_node(const store::Tables& tables, std::string_view ref,

@@ -15,6 +15,7 @@ Result<model::Ref<model::Node>> find_node(const store::Tables& tables, std::stri
                                           const model::NodeId& self);
 // Tasks are named "web.1.<id>"; the id part counts.
 Result<model::Ref<model::Task>> find_task(const store::Tables& tables, std::string_view ref);
+// Names of networks must be right in every letter.
 Result<model::Ref<model::Network>> find_network(const store::Tables& tables, std::string_view ref);
 // The one cluster. Internal when there is none: a manager without its swarm.
 Result<model::Ref<model::Cluster>> find_cluster(const store::Tables& tables);

@@ -1,7 +1,8 @@
 #include "api/service_change.h"
 
 #include "allocator/ports.h"
-#include "api/lookup.h"
+#include "api/service_networks.h"
+#include "model/publish_address.h"
 #include "model/validate.h"
 
 namespace shoal::api {
@@ -9,21 +10,6 @@ namespace {
 
 using model::ServiceSpec;
 using model::TaskSpec;
-
-// Networks that every node has by itself.
-bool is_node_local(std::string_view network) {
-  return network == "bridge" || network == "host" || network == "none";
-}
-
-Result<void> check_networks(const store::Tables& tables, const ServiceSpec& spec) {
-  for (const auto* list : {&spec.networks, &spec.task->networks}) {
-    for (const auto& network : *list) {
-      if (is_node_local(network.target)) continue;
-      RETURN_IF_ERROR(find_network(tables, network.target));
-    }
-  }
-  return {};
-}
 
 // A new spec with the credentials of `auth` in it.
 std::shared_ptr<const TaskSpec> with_auth(const TaskSpec& task, const std::string& auth) {
@@ -74,7 +60,7 @@ Result<void> create_service(store::WriteTx& tx, const model::ServiceId& id, Serv
     return already_exists("name conflicts with an existing object: service {} already exists",
                           spec.annotations.name);
   }
-  RETURN_IF_ERROR(check_networks(tx.read(), spec));
+  RETURN_IF_ERROR(resolve_networks(tx.read(), spec));
   RETURN_IF_ERROR(allocator::check_ports_free(tx.read(), spec, {}));
   model::Service service;
   service.id = id;
@@ -90,6 +76,7 @@ Result<void> update_service(store::WriteTx& tx, ServiceUpdate update) {
   model::Service changed = *stored;
   if (update.rollback) {
     RETURN_IF_ERROR(roll_back(changed));
+    RETURN_IF_ERROR(resolve_networks(tx.read(), changed.spec));  // One may be gone meanwhile.
     model::UpdateStatus status{model::UpdateState::RollbackStarted, tx.now(), {}, {}};
     status.message = "manually requested rollback";
     changed.update_status = std::move(status);
@@ -100,6 +87,7 @@ Result<void> update_service(store::WriteTx& tx, ServiceUpdate update) {
     if (update.spec.mode.index() != stored->spec.mode.index()) {
       return unimplemented("service mode change is not allowed");
     }
+    RETURN_IF_ERROR(resolve_networks(tx.read(), update.spec));
     const bool from_previous = update.auth_from == AuthFrom::PreviousSpec && stored->previous_spec;
     const ServiceSpec& kept = from_previous ? *stored->previous_spec : stored->spec;
     const std::string& auth =
@@ -118,7 +106,6 @@ Result<void> update_service(store::WriteTx& tx, ServiceUpdate update) {
         "version of Shoal yet: only replicas, labels and update settings can change");
   }
   changed.spec_version = tx.version();
-  RETURN_IF_ERROR(check_networks(tx.read(), changed.spec));
   RETURN_IF_ERROR(allocator::check_ports_free(tx.read(), changed.spec, changed.id));
   return tx.update(std::move(changed));
 }
@@ -131,7 +118,7 @@ Result<void> remove_service(store::WriteTx& tx, const model::ServiceId& id) {
 std::vector<std::string> spec_warnings(const ServiceSpec& spec) {
   std::vector<std::string> warnings;
   for (const auto& [key, value] : spec.annotations.labels) {
-    if (key.starts_with("shoal.")) {
+    if (key.starts_with("shoal.") && !model::is_publish_address(key)) {
       warnings.push_back(fmt::format("label \"{}\" means nothing to this version of Shoal", key));
     }
   }

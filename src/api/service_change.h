@@ -26,7 +26,8 @@ struct ServiceUpdate {
 // (Unimplemented, naming it).
 Result<void> check_spec(const model::ServiceSpec& spec);
 
-// Creates the service with `id`. AlreadyExists, a taken port (InvalidArgument), unknown networks.
+// Creates the service with `id`. AlreadyExists, a taken port (InvalidArgument), networks that are
+// unknown (NotFound), not for services or named twice (InvalidArgument).
 Result<void> create_service(store::WriteTx& tx, const model::ServiceId& id,
                             model::ServiceSpec spec);
 

@@ -6,6 +6,7 @@
 #include "api/lookup.h"
 #include "api/rpc_error.h"
 #include "api/service_change.h"
+#include "api/service_networks.h"
 #include "api/versions.h"
 #include "containers/names.h"
 
@@ -207,6 +208,7 @@ os::Co<Result<void>> ServicesApi::create(Request& request, Responder& responder)
     std::string name = containers::make_up_name(rng, n);
     if (!(*current)->read().services().by_name(name)) spec->annotations.name = std::move(name);
   }
+  CO_RETURN_IF_ERROR(check_networks_known((*current)->read(), *spec));
   if (const Result<void> sound = check_spec(*spec); !sound) {
     co_return std::unexpected(rpc_error(sound.error()));
   }
@@ -239,6 +241,7 @@ os::Co<Result<void>> ServicesApi::update(Request& request, Responder& responder)
   update.id = (*service)->id;
   update.version = *version;
   update.spec = std::move(*spec);
+  CO_RETURN_IF_ERROR(check_networks_known((*current)->read(), update.spec));
   const bool same_kind = update.spec.mode.index() == (*service)->spec.mode.index();
   if (const Result<void> sound = check_spec(update.spec); same_kind && !sound) {
     co_return std::unexpected(rpc_error(sound.error()));

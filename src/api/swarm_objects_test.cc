@@ -9,7 +9,7 @@
 #include "api/services.h"
 #include "api/swarm.h"
 #include "api/tasks.h"
-#include "api/testing.h"
+#include "api/testing_swarm.h"
 
 namespace shoal::api {
 namespace {
@@ -20,69 +20,21 @@ using testing::HasSubstr;
 
 constexpr std::string_view kTask = R"("TaskTemplate":{"ContainerSpec":{"Image":"demo:v1"}})";
 
-class SwarmObjects : public testing::Test {
+class SwarmObjects : public SwarmFixture {
  protected:
   SwarmObjects() {
-    CHECK(store_.load());
-    backend_.store_now = &store_;
     services_.add_routes(router_);
     tasks_.add_routes(router_);
     nodes_.add_routes(router_);
     swarm_.add_routes(router_);
     add_missing_routes(router_);
-    write([](store::WriteTx& tx) -> Result<void> {
-      model::Node node;
-      node.id = model::NodeId::of("n1");
-      node.spec.role = node.role = model::NodeRole::Manager;
-      node.status.state = model::NodeState::Ready;
-      node.description.hostname = "alpha";
-      RETURN_IF_ERROR(tx.create(node));
-      node.id = model::NodeId::of("n2");
-      node.spec.role = node.role = model::NodeRole::Worker;
-      node.description.hostname = "beta";
-      RETURN_IF_ERROR(tx.create(node));
-      model::Cluster cluster;
-      cluster.id = model::ClusterId::of("c");
-      cluster.spec.annotations.name = "default";
-      cluster.join_token_worker = "SWMTKN-1-old";
-      return tx.create(cluster);
-    });
   }
 
-  void write(const store::Store::Write& write) {
-    ASSERT_TRUE(store_.update(loop_.now(), write));
-    engine_.inner().flush();
-  }
-
-  Answer ask(Ask ask) {
-    Answer answer;
-    bool done = false;
-    loop_.post([&] { os::spawn(run(std::move(ask), answer, done)); });
-    loop_.run();
-    EXPECT_TRUE(done);
-    return answer;
-  }
-  os::Co<> run(Ask ask, Answer& answer, bool& done) {
-    co_await serve_one(router_, std::move(ask), answer, done);
-    loop_.stop();
-  }
-  Answer get(std::string target) { return ask({"GET", std::move(target), ""}); }
-  Answer post(std::string target, std::string body) {
-    return ask({"POST", std::move(target), std::move(body)});
-  }
-  Answer filtered(std::string path, std::string filters) {
-    std::string escaped;
-    for (const char c : filters) escaped += fmt::format("%{:02x}", uint8_t(c));
-    return get(path + "?filters=" + escaped);
-  }
   Answer create(std::string_view rest) {
     return post("/services/create", fmt::format("{{{},{}}}", kTask, rest));
   }
   model::Ref<model::Service> service(std::string_view name) {
     return store_.read().services().by_name(name);
-  }
-  static std::string message(const Answer& answer) {
-    return json::parse(answer.body).value("message", "");
   }
   static std::vector<std::string> names(const Answer& answer) {
     std::vector<std::string> found;
@@ -91,16 +43,10 @@ class SwarmObjects : public testing::Test {
     return found;
   }
 
-  os::Loop loop_{1};
-  NullLog log_;
-  LoopEngine engine_{loop_};
-  store::Store store_{engine_};
-  FakeBackend backend_;
-  Router router_{"test"};
-  ServicesApi services_{{loop_, log_, backend_}};
-  TasksApi tasks_{{loop_, log_, backend_}};
-  NodesApi nodes_{{loop_, log_, backend_}};
-  SwarmApi swarm_{{loop_, log_, backend_}};
+  ServicesApi services_{context_};
+  TasksApi tasks_{context_};
+  NodesApi nodes_{context_};
+  SwarmApi swarm_{context_};
 };
 
 TEST_F(SwarmObjects, AServiceIsCreatedListedInspectedUpdatedAndRemoved) {
