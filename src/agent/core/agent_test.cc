@@ -207,6 +207,19 @@ TEST_F(AgentTest, DesiredShutdownStopsTheContainerAndKeepsIt) {
   EXPECT_THAT(asked, ElementsAre("stop a"));
 }
 
+// A leader that begins says once more what held before, until it may tell the task to stop.
+TEST_F(AgentTest, AStopThatWasToldOnceStands) {
+  run("t1");
+  update(make_task("t1", TaskState::Shutdown));
+  outcome("t1", OperationFailed{.kind = OperationKind::Stop, .error = "busy", .temporary = true});
+  connect("s2");
+  complete({make_task("t1", TaskState::Running)});
+  pass(kRetryPauseMax);
+  EXPECT_THAT(asked, ElementsAre("stop t1", "stop t1"));
+  outcome("t1", Stopped{});
+  EXPECT_EQ(state("t1"), TaskState::Shutdown);
+}
+
 TEST_F(AgentTest, ShutdownWhilePreparingStopsThat) {
   complete({make_task("a")});
   update(make_task("a", TaskState::Shutdown));

@@ -73,7 +73,9 @@ TaskMachine::TaskMachine(const FoundContainer& found, Time now)
 void TaskMachine::assign(model::Ref<model::Task> task, Time now) {
   const bool stopping = wants_stop();
   const bool adopted = !task_;
-  task_ = std::move(task);
+  // A leader that begins holds back what the one before had told already.
+  const bool is_late = task_ && task->desired_state < task_->desired_state;
+  if (!is_late) task_ = std::move(task);
   withdrawn_ = false;
   if (adopted) compare_with_manager(now);
   if (wants_stop() && !stopping) retry_at_once();

@@ -28,8 +28,9 @@ class TaskMachine {
   // Found at start, not yet confirmed by a manager: nothing is done until assign() or withdraw().
   TaskMachine(const FoundContainer& found, Time now);
 
-  // New instructions for the same task. Only the desired state can differ, and it only rises. The
-  // first ones for a container that was found also say how far the manager knows it to have come.
+  // New instructions for the same task. Only the desired state can differ, and it only rises: a
+  // lower one is passed over. The first ones for a container that was found also say how far the
+  // manager knows it to have come.
   void assign(model::Ref<model::Task> task, Time now);
   // The task is no longer the node's: stop it and remove its container; no more reports.
   void withdraw();
