@@ -118,12 +118,12 @@ Result<void> Dispatcher::update_task_status(const store::Tables& tables, const N
 }
 
 void Dispatcher::end_session(const NodeId& node, const SessionId& session) {
-  if (const auto entry = with_session(node, session)) (*entry)->session.reset();
+  if (const auto entry = with_session(node, session)) end(node, **entry);
 }
 
 Result<void> Dispatcher::leave(const NodeId& node, const SessionId& session, Time) {
   ASSIGN_OR_RETURN(NodeEntry * entry, with_session(node, session));
-  entry->session.reset();
+  end(node, *entry);
   heartbeats_.forget(node);
   want_status(node, *entry,
               {.state = model::NodeState::Down,
@@ -135,7 +135,12 @@ Result<void> Dispatcher::leave(const NodeId& node, const SessionId& session, Tim
 void Dispatcher::close(const NodeId& node, NodeEntry& entry, Error reason) {
   if (!entry.session) return;
   outbox_.push_back({node, entry.session->id, SessionEnd{std::move(reason)}});
+  end(node, entry);
+}
+
+void Dispatcher::end(const NodeId& node, NodeEntry& entry) {
   entry.session.reset();
+  feed_.end_watch(node);
 }
 
 model::SessionMessage Dispatcher::session_message(const NodeEntry& entry) const {

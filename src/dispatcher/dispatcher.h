@@ -6,8 +6,9 @@
 // in an outbox that the shell drains after each call or batch.
 //
 // Only durable state leaves: the tasks a node is told of are those seen in reset() and on_batch().
-// Work per call is proportional to what it names; per batch, to its changes; per message, to what
-// changed for that node.
+// A running task with addresses that is told to stop is withdrawn first: until then its node goes
+// on hearing what it was told before (withdrawals.h). Work per call is proportional to what it
+// names; per batch, to its changes; per message, to what changed for that node.
 //
 // Thread: the control thread. The Rng must outlive the dispatcher.
 #pragma once
@@ -21,7 +22,9 @@
 
 #include "base/rng.h"
 #include "dispatcher/heartbeats.h"
+#include "dispatcher/network_feed.h"
 #include "dispatcher/outgoing.h"
+#include "dispatcher/withdrawals.h"
 #include "store/plan.h"
 
 namespace shoal::dispatcher {
@@ -61,12 +64,18 @@ class Dispatcher {
   Result<void> update_task_status(const store::Tables& tables, const model::NodeId& node,
                                   const model::SessionId& session,
                                   std::vector<model::StatusUpdate> updates, Time now);
+  // Shoal's own part of the protocol. Queues a complete NetworksMessage, and from then on, whenever
+  // the one before is acknowledged, what changed.
+  Result<void> watch_networks(const model::NodeId& node, const model::SessionId& session);
+  // The node has what the message of this version said. InvalidArgument for one that was never
+  // sent; FailedPrecondition when the node watches nothing.
+  Result<void> acknowledge_networks(const model::NodeId& node, const model::NetworksAck& ack);
   // The connection is gone. The node stays up until its heartbeat is overdue. Unknown sessions are
   // passed over.
   void end_session(const model::NodeId& node, const model::SessionId& session);
   // The node says goodbye: it is down at once.
   Result<void> leave(const model::NodeId& node, const model::SessionId& session, Time now);
-  // All four: InvalidArgument "session invalid" when `session` is not the node's present one,
+  // All of these: InvalidArgument "session invalid" when `session` is not the node's present one,
   // NotFound "node not registered" when it has none.
 
   // Everything to be sent, in order per session; the outbox is empty afterwards. Changes of many
@@ -86,10 +95,15 @@ class Dispatcher {
   void on_cluster(const model::Ref<model::Cluster>& after);
   void tell_everyone();
   void drop_task(const model::Task& task);
+  bool hold_back(const model::Ref<model::Task>& before, const model::Ref<model::Task>& after);
+  void hold_back_again();
+  void release_tasks_of(const model::NodeId& node);
+  void release_withdrawn();
   void add_task(const model::Ref<model::Task>& task, bool tell);
   void watch_down(const model::Node& node);
   Result<void> admit_registration(NodeEntry& entry, const model::NodeId& node, Time now);
   void close(const model::NodeId& node, NodeEntry& entry, Error reason);
+  void end(const model::NodeId& node, NodeEntry& entry);
   void want_status(const model::NodeId& node, NodeEntry& entry, model::NodeStatus status);
   void begin(Time now);
   void expire(Time now);
@@ -111,6 +125,8 @@ class Dispatcher {
   size_t stored_nodes_ = 0;                        // entries that have a stored node
   std::map<model::NodeId, std::string> managers_;  // address of each node that is one
   HeartbeatTable heartbeats_;
+  NetworkFeed feed_;
+  Withdrawals withdrawals_;
   std::set<std::pair<Time, model::NodeId>> orphan_due_;
   std::set<model::NodeId> orphan_now_;
   std::set<model::NodeId> nodes_to_write_;

@@ -1,4 +1,5 @@
-// The dispatcher as a control loop: what it remembers of the durable state, and what it writes.
+// The dispatcher as a control loop: what it remembers of the durable state, and what it writes. The
+// tasks that are held back are in dispatcher_withdrawing.cc.
 #include <utility>
 
 #include "dispatcher/dispatcher.h"
@@ -51,12 +52,16 @@ void Dispatcher::reset(const store::Tables& tables) {
   for (const auto& [id, cluster] : tables.clusters().all()) on_cluster(cluster);
   for (const auto& [id, node] : tables.nodes().all()) on_node(nullptr, node);
   for (const auto& [id, task] : tables.tasks().all()) on_task(nullptr, task);
+  feed_.reset(tables);
+  withdrawals_.clear();
+  hold_back_again();
   started_ = true;
   begun_ = false;
 }
 
 void Dispatcher::on_batch(const store::Batch& batch) {
   for (const store::Change& change : batch.changes) {
+    feed_.on_change(change);
     if (const auto* node = std::get_if<Ref<Node>>(&change.before)) {
       on_node(*node, std::get<Ref<Node>>(change.after));
     } else if (const auto* task = std::get_if<Ref<Task>>(&change.before)) {
@@ -65,6 +70,7 @@ void Dispatcher::on_batch(const store::Batch& batch) {
       on_cluster(*cluster);
     }
   }
+  release_withdrawn();
 }
 
 void Dispatcher::on_cluster(const Ref<model::Cluster>& after) {
@@ -99,6 +105,8 @@ void Dispatcher::on_node(const Ref<Node>& before, const Ref<Node>& after) {
     }
     tell_everyone();
   }
+  if (!after || after->status.state != NodeState::Ready) withdrawals_.forget_node(id);
+  if (!after || after->status.state == NodeState::Down) release_tasks_of(id);
   if (after) {
     watch_down(*after);
     if (entry->session && before && (before->spec != after->spec || before->role != after->role)) {
@@ -137,7 +145,9 @@ void Dispatcher::on_task(const Ref<Task>& before, const Ref<Task>& after) {
   const bool was = is_assigned(before), is = is_assigned(after);
   const bool moved = was && is && before->node_id != after->node_id;
   if (was && (!is || moved)) drop_task(*before);
-  if (is) add_task(after, !was || moved || differs_for_agent(*before, *after));
+  if (is && !hold_back(before, after)) {
+    add_task(after, !was || moved || differs_for_agent(*before, *after));
+  }
 }
 
 void Dispatcher::drop_task(const Task& task) {
@@ -145,6 +155,7 @@ void Dispatcher::drop_task(const Task& task) {
   if (at == nodes_.end()) return;
   NodeEntry& entry = *at->second;
   entry.tasks.erase(task.id);
+  if (entry.withheld.erase(task.id) > 0) withdrawals_.forget_task(task.id);
   if (entry.session && entry.session->subscribed) {
     entry.session->dirty.insert(task.id);
     to_send_.insert(task.node_id);
@@ -202,6 +213,9 @@ store::Plan Dispatcher::plan(const store::Tables& tables, Time now) {
   if (!begun_) begin(now);
   expire(now);
   orphan_due(now);
+  withdrawals_.pass_time(now);
+  release_withdrawn();
+  feed_.write_messages(outbox_);
   plan_nodes(tables, plan);
   plan_orphans(tables, now, plan);
   plan_statuses(tables, plan);
@@ -264,13 +278,16 @@ void Dispatcher::plan_statuses(const store::Tables& tables, store::Plan& plan) {
 
 std::optional<Time> Dispatcher::next_deadline() const {
   if (!started_) return std::nullopt;
-  if (!begun_ || !nodes_to_write_.empty() || !orphan_now_.empty() || !statuses_.empty()) {
+  if (!begun_ || !nodes_to_write_.empty() || !orphan_now_.empty() || !statuses_.empty() ||
+      feed_.has_messages()) {
     return Time{};
   }
   std::optional<Time> next = heartbeats_.next_deadline();
-  if (!orphan_due_.empty() && (!next || orphan_due_.begin()->first < *next)) {
-    next = orphan_due_.begin()->first;
-  }
+  const auto sooner = [&next](Time due) {
+    if (!next || due < *next) next = due;
+  };
+  if (!orphan_due_.empty()) sooner(orphan_due_.begin()->first);
+  if (const auto due = withdrawals_.next_deadline()) sooner(*due);
   return next;
 }
 

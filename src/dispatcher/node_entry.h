@@ -21,8 +21,11 @@ struct Dispatcher::Session {
 struct Dispatcher::NodeEntry {
   model::Ref<model::Node> stored;  // as durable; null when only tasks of a removed node are left
   std::optional<Session> session;
-  std::map<model::TaskId, model::Ref<model::Task>> tasks;  // durable, ASSIGNED and beyond
-  Time window_start;                                       // of the registrations counted
+  // Durable, ASSIGNED and beyond, as the node is told of them. Of one that is withdrawn the newest
+  // waits in `withheld`.
+  std::map<model::TaskId, model::Ref<model::Task>> tasks;
+  std::map<model::TaskId, model::Ref<model::Task>> withheld;
+  Time window_start;  // of the registrations counted
   int registrations = 0;
   std::optional<Time> orphan_at;  // set while the node is down
   std::optional<model::NodeStatus> status_wanted;

@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "model/network_feed.h"
 #include "model/node_protocol.h"
 
 namespace shoal::dispatcher {
@@ -17,7 +18,8 @@ struct SessionEnd {
 struct Outgoing {
   model::NodeId node;
   model::SessionId session;
-  std::variant<model::SessionMessage, model::AssignmentsMessage, SessionEnd> message;
+  std::variant<model::SessionMessage, model::AssignmentsMessage, model::NetworksMessage, SessionEnd>
+      message;
 };
 
 }  // namespace shoal::dispatcher

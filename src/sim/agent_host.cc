@@ -11,6 +11,8 @@ namespace {
 constexpr Duration kLatencyMax = 30ms;
 constexpr Duration kCallTimeout = 2s;
 constexpr Duration kSessionTimeout = 3s;  // from opening a session to its first message
+constexpr Duration kApplyMax = 50ms;      // until the kernel has what a message says
+constexpr Duration kApplyPause = 500ms;   // after it failed
 constexpr Duration kAgentAwayMax = 3s;
 constexpr Duration kRebootMax = 20s;
 constexpr Duration kBackOffMin = 100ms;
@@ -19,13 +21,15 @@ constexpr Duration kBackOffMax = 8s;
 }  // namespace
 
 AgentHost::AgentHost(model::NodeId node, VirtualLoop& loop, Rng& rng, const Faults& faults,
-                     Trace& trace, ManagerHost& manager, ContainerObserver& observer)
+                     Trace& trace, ManagerHost& manager, ContainerObserver& observer,
+                     NetworkObserver& acknowledgements)
     : node_(node),
       loop_(loop),
       rng_(rng),
       faults_(faults),
       trace_(trace),
       manager_(manager),
+      acknowledgements_(acknowledgements),
       executor_(node, loop, rng, faults, trace, observer) {}
 
 void AgentHost::start() {
@@ -40,6 +44,7 @@ void AgentHost::reboot() {
   if (!agent_) return;
   end_life(random_delay(rng_, kRebootMax), "node reboots");
   executor_.lose_power();
+  networks_.clear();
 }
 
 void AgentHost::cut_off(Duration time) {
@@ -56,6 +61,8 @@ void AgentHost::begin_life() {
     wake();
   });
   session_ = last_session_ = {};
+  untold_.clear();
+  applying_ = false;
   back_off_ = kBackOffMin;
   woken_ = false;
   alarm_ = Time::max();
@@ -108,7 +115,9 @@ void AgentHost::connect() {
   ++connection_;
   broken_ = {};
   const model::SessionRequest request = over_the_wire(model::SessionRequest{
-      .description = {.hostname = node_.str()}, .previous = last_session_, .address = "10.0.0.1"});
+      .description = {.hostname = node_.str(), .shoal_version = model::kShoalVersion},
+      .previous = last_session_,
+      .address = "10.0.0.1"});
   call<model::SessionId>(
       [this, request](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
         return dispatcher.open_session(node_, request, loop_.now());
@@ -138,6 +147,7 @@ void AgentHost::leave() {
   executor_.detach();
   agent_.reset();
   executor_.lose_power();
+  networks_.clear();
 }
 
 void AgentHost::receive(const dispatcher::Outgoing& sent) {
@@ -183,6 +193,7 @@ void AgentHost::on_message(const model::SessionMessage& message) {
   back_off_ = kBackOffMin;
   trace_.note("{} has session {}", node_, session_);
   subscribe();
+  watch_networks();
   beat();
 }
 
@@ -191,6 +202,52 @@ void AgentHost::on_message(const model::AssignmentsMessage& message) {
     trace_.note("{} subscribes again: {}", node_, taken.error().message);
     subscribe();
   }
+}
+
+// What a complete message makes of the networks, whatever waits before it need not be done.
+void AgentHost::on_message(const model::NetworksMessage& message) {
+  if (message.complete) untold_.clear();
+  untold_.emplace_back(session_, message);
+  if (!std::exchange(applying_, true)) apply_networks();
+}
+
+void AgentHost::apply_networks() {
+  const bool fails = rng_.chance(faults_.networks_failed);
+  const Duration delay = fails ? random_pause(rng_, kApplyPause) : random_delay(rng_, kApplyMax);
+  loop_.after(delay, [this, life = life_, fails] {
+    if (life != life_) return;
+    if (fails) return apply_networks();
+    const auto [session, message] = std::move(untold_.front());
+    untold_.pop_front();
+    networks_.apply(message);
+    acknowledge_networks(session, message.version);
+    applying_ = !untold_.empty();
+    if (applying_) apply_networks();
+  });
+}
+
+void AgentHost::acknowledge_networks(const model::SessionId& session, uint64_t version) {
+  if (session != session_) return;
+  const model::NetworksAck ack = over_the_wire(model::NetworksAck{session, version});
+  call<void>(
+      [this, ack](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
+        auto taken = dispatcher.acknowledge_networks(node_, ack);
+        if (taken) acknowledgements_.on_acknowledged(node_, ack.version);
+        return taken;
+      },
+      [this](const Result<void>& taken) {
+        if (!taken) lose_session(taken.error().message);
+      });
+}
+
+void AgentHost::watch_networks() {
+  call<void>(
+      [this, session = session_](dispatcher::Dispatcher& dispatcher, const store::Tables&) {
+        return dispatcher.watch_networks(node_, session);
+      },
+      [this](const Result<void>& done) {
+        if (!done) lose_session(done.error().message);
+      });
 }
 
 void AgentHost::on_message(const dispatcher::SessionEnd& message) {

@@ -5,19 +5,30 @@
 // containers.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "agent/core/agent.h"
 #include "sim/executor.h"
 #include "sim/manager_host.h"
+#include "sim/node_networks.h"
 
 namespace shoal::sim {
+
+// What the checkers see of a node's answers.
+class NetworkObserver {
+ public:
+  virtual ~NetworkObserver() = default;
+  // The manager has taken in that the node uses nothing older than this version.
+  virtual void on_acknowledged(const model::NodeId& node, uint64_t version) = 0;
+};
 
 class AgentHost {
  public:
   AgentHost(model::NodeId node, VirtualLoop& loop, Rng& rng, const Faults& faults, Trace& trace,
-            ManagerHost& manager, ContainerObserver& observer);
+            ManagerHost& manager, ContainerObserver& observer, NetworkObserver& acknowledgements);
 
   void start();
   // The agent's process ends and comes back after a while; its containers go on.
@@ -33,6 +44,7 @@ class AgentHost {
 
   const model::NodeId& node() const { return node_; }
   const Executor& executor() const { return executor_; }
+  const NodeNetworks& networks() const { return networks_; }
 
  private:
   template <class T>
@@ -56,8 +68,12 @@ class AgentHost {
   void deliver(const dispatcher::Outgoing& outgoing);
   void on_message(const model::SessionMessage& message);
   void on_message(const model::AssignmentsMessage& message);
+  void on_message(const model::NetworksMessage& message);
   void on_message(const dispatcher::SessionEnd& message);
   void subscribe();
+  void watch_networks();
+  void apply_networks();
+  void acknowledge_networks(const model::SessionId& session, uint64_t version);
   void beat();
   void wake();
   void work();
@@ -68,14 +84,19 @@ class AgentHost {
   const Faults& faults_;
   Trace& trace_;
   ManagerHost& manager_;
+  NetworkObserver& acknowledgements_;
   Executor executor_;
+  NodeNetworks networks_;
 
   std::unique_ptr<agent::Agent> agent_;  // null while the process is away
   uint64_t life_ = 0;                    // guards events of an earlier process
   uint64_t connection_ = 0;              // and those of an earlier session
   model::SessionId session_;             // empty while there is none
   model::SessionId last_session_;        // asked for again
-  model::SessionId broken_;              // a message of that session's stream was lost
+  // What the agent was told and the kernel does not have yet, each with its session.
+  std::deque<std::pair<model::SessionId, model::NetworksMessage>> untold_;
+  bool applying_ = false;
+  model::SessionId broken_;  // a message of that session's stream was lost
   Duration back_off_{0};
   Time stream_arrival_;  // of the last message on its way here
   Time cut_until_;

@@ -1,6 +1,6 @@
 // Liveness: whatever the faults did, once they have stopped every service reaches its spec: one
 // task that runs in each slot, of a global service one on each node that is a place for it and none
-// on others; and no container runs that no task owns.
+// on others; no container runs that no task owns; and each node uses its networks as they are.
 #pragma once
 
 #include <string>

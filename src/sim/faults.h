@@ -14,8 +14,9 @@ struct Faults {
   double prepare_failed = 0;   // for good: no such image
   double prepare_delayed = 0;  // a passing reason
   double start_failed = 0;
-  double exit_failed = 0;   // an exit is one with a code other than 0
-  double stop_ignored = 0;  // until the kill, kStubbornStop later
+  double networks_failed = 0;  // the kernel refuses what a message says, for a passing reason
+  double exit_failed = 0;      // an exit is one with a code other than 0
+  double stop_ignored = 0;     // until the kill, kStubbornStop later
   // Between two events of the kind; zero means never.
   Duration container_life{0};  // until a running container exits by itself
   Duration agent_restart{0};   // over all nodes
@@ -30,6 +31,7 @@ struct Faults {
             .prepare_failed = 0.02,
             .prepare_delayed = 0.05,
             .start_failed = 0.05,
+            .networks_failed = 0.05,
             .exit_failed = 0.7,
             .stop_ignored = 0.2,
             .container_life = 90s,

@@ -40,9 +40,11 @@ Swarm::Swarm(Options options)
       slots_(loop_, trace_),
       states_(trace_),
       stops_(trace_),
+      networks_(loop_, trace_, agents_),
       containers_(std::make_unique<Containers>(*this)),
       manager_(loop_, rng_, faults_, trace_,
                [this](dispatcher::Outgoing outgoing) {
+                 networks_.on_send(outgoing);
                  for (const auto& agent : agents_) {
                    if (agent->node() == outgoing.node) agent->receive(outgoing);
                  }
@@ -51,6 +53,7 @@ Swarm::Swarm(Options options)
   manager_.add_observer(slots_);
   manager_.add_observer(states_);
   manager_.add_observer(stops_);
+  manager_.add_observer(networks_);
   if (options_.on_lead) manager_.on_lead(options_.on_lead);
 }
 
@@ -108,8 +111,8 @@ void Swarm::found() {
 // next one, and leaves.
 void Swarm::add_agent_soon(model::NodeId node) {
   loop_.after(kSetUp, [this, node] {
-    agents_.push_back(
-        std::make_unique<AgentHost>(node, loop_, rng_, faults_, trace_, manager_, *containers_));
+    agents_.push_back(std::make_unique<AgentHost>(node, loop_, rng_, faults_, trace_, manager_,
+                                                  *containers_, networks_));
     agents_.back()->start();
   });
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sim/convergence.h"
+#include "sim/network_checker.h"
 #include "sim/slot_checker.h"
 #include "sim/state_checker.h"
 #include "sim/stop_checker.h"
@@ -42,6 +43,7 @@ class Swarm {
   const Trace& trace() const { return trace_; }
   const SlotChecker& slots() const { return slots_; }
   const StopChecker& stops() const { return stops_; }
+  const NetworkChecker& networks() const { return networks_; }
   const ManagerHost& manager() const { return manager_; }
   // How often containers started: what the run was worth.
   uint64_t container_starts() const { return container_starts_; }
@@ -68,6 +70,7 @@ class Swarm {
   SlotChecker slots_;
   StateChecker states_;
   StopChecker stops_;
+  NetworkChecker networks_;
   std::unique_ptr<Containers> containers_;
   ManagerHost manager_;
   User user_;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "codec/wire/dispatcher.h"
+#include "codec/wire/networks.h"
 
 namespace shoal::sim {
 namespace {
@@ -21,6 +22,9 @@ struct Hop {
   Message operator()(const model::AssignmentsMessage& message) const {
     return arrived(wire::decode_assignments(wire::encode(message)));
   }
+  Message operator()(const model::NetworksMessage& message) const {
+    return arrived(wire::decode_networks(wire::encode(message)));
+  }
   // No message of its own: the stream ends with this status.
   Message operator()(const dispatcher::SessionEnd& end) const { return end; }
 };
@@ -35,6 +39,10 @@ model::SessionRequest over_the_wire(const model::SessionRequest& request) {
 
 model::StatusReport over_the_wire(const model::StatusReport& report) {
   return arrived(wire::decode_status_report(wire::encode(report)));
+}
+
+model::NetworksAck over_the_wire(const model::NetworksAck& ack) {
+  return arrived(wire::decode_networks_ack(wire::encode(ack)));
 }
 
 dispatcher::Outgoing over_the_wire(const dispatcher::Outgoing& outgoing) {

@@ -11,6 +11,7 @@ namespace shoal::sim {
 // process.
 model::SessionRequest over_the_wire(const model::SessionRequest& request);
 model::StatusReport over_the_wire(const model::StatusReport& report);
+model::NetworksAck over_the_wire(const model::NetworksAck& ack);
 dispatcher::Outgoing over_the_wire(const dispatcher::Outgoing& outgoing);
 
 }  // namespace shoal::sim
