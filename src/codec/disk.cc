@@ -96,6 +96,20 @@ model::UpdateStatus get(const disk::UpdateStatus& in, Fault& fault) {
       .message = in.message()};
 }
 
+void put(const model::Rebalance& in, disk::Rebalance* out) {
+  out->set_state(uint32_t(in.state));
+  out->set_started_at_ns(in.started_at.unix_ns);
+  out->set_ended_at_ns(in.ended_at.unix_ns);
+  out->set_message(in.message);
+}
+
+model::Rebalance get(const disk::Rebalance& in, Fault& fault) {
+  return {.state = enum_from(in.state(), model::RebalanceState::Ended, "rebalance state", fault),
+          .started_at = Time{in.started_at_ns()},
+          .ended_at = Time{in.ended_at_ns()},
+          .message = in.message()};
+}
+
 void put(const model::RootRotation& in, disk::RootRotation* out) {
   put(in.root, out->mutable_root());
   out->set_key(in.key);
@@ -205,6 +219,7 @@ std::string to_disk(const model::Service& service) {
     out.mutable_job_status()->set_iteration(service.job_status->iteration);
     out.mutable_job_status()->set_last_execution_ns(service.job_status->last_execution.unix_ns);
   }
+  if (service.rebalance) put(*service.rebalance, out.mutable_rebalance());
   out.set_pending_delete(service.pending_delete);
   return framed(out);
 }
@@ -226,6 +241,7 @@ Result<model::Service> service_from_disk(std::string_view bytes) {
       out.job_status = model::JobStatus{.iteration = in.job_status().iteration(),
                                         .last_execution = {in.job_status().last_execution_ns()}};
     }
+    if (in.has_rebalance()) out.rebalance = get(in.rebalance(), fault);
     out.pending_delete = in.pending_delete();
     return out;
   });

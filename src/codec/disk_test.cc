@@ -177,6 +177,10 @@ TEST(Disk, UnknownNumbersAreRefusedByName) {
   model::Service service = model::full_service();
   service.spec.update->order = model::UpdateOrder(7);
   EXPECT_EQ(service_from_disk(to_disk(service)).error().message, "damaged: unknown update order 7");
+  service = model::full_service();
+  service.rebalance->state = model::RebalanceState(3);
+  EXPECT_EQ(service_from_disk(to_disk(service)).error().message,
+            "damaged: unknown rebalance state 3");
 }
 
 TEST(Disk, AnObjectWithoutAnIdIsRefused) {
@@ -195,6 +199,8 @@ TEST(Disk, TheNumbersOfTheEnumsStayAsTheyAre) {
   EXPECT_EQ(int(model::ResolutionMode::Dnsrr), 1);
   EXPECT_EQ(int(model::UpdateState::RollbackCompleted), 6);
   EXPECT_EQ(int(model::UpdateState::Completed), 3);
+  EXPECT_EQ(int(model::RebalanceState::Completed), 1);
+  EXPECT_EQ(int(model::RebalanceState::Ended), 2);
   EXPECT_EQ(int(model::NodeRole::Manager), 1);
   EXPECT_EQ(int(model::Availability::Pause), 1);
   EXPECT_EQ(int(model::NodeState::Down), 1);

@@ -25,7 +25,8 @@ bool Service::operator==(const Service& other) const {
          previous_spec == other.previous_spec && spec_version == other.spec_version &&
          previous_spec_version == other.previous_spec_version &&
          same_value(endpoint, other.endpoint) && update_status == other.update_status &&
-         job_status == other.job_status && pending_delete == other.pending_delete;
+         job_status == other.job_status && rebalance == other.rebalance &&
+         pending_delete == other.pending_delete;
 }
 
 bool Task::operator==(const Task& other) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -193,6 +194,25 @@ struct JobStatus {
   bool operator==(const JobStatus&) const = default;
 };
 
+// Moves one task at a time until the service is spread evenly over its nodes.
+enum class RebalanceState { Moving, Completed, Ended };
+
+// The last rebalance of a service. The API writes a new one in state Moving and the end that a user
+// wants; the rebalancer (rebalancer/rebalance_loop.h) the other ends.
+struct Rebalance {
+  RebalanceState state = RebalanceState::Moving;
+  Time started_at;  // a slot that has a task made since then is not moved (again)
+  Time ended_at;
+  std::string message;  // how it ended, and why
+
+  bool operator==(const Rebalance&) const = default;
+};
+
+// Service label: "never" or "on-join", which begins a rebalance when a node begins to take tasks.
+inline constexpr std::string_view kRebalanceLabel = "shoal.rebalance";
+inline constexpr std::string_view kRebalanceNever = "never";
+inline constexpr std::string_view kRebalanceOnJoin = "on-join";
+
 struct Service {
   ServiceId id;
   Meta meta;
@@ -203,9 +223,11 @@ struct Service {
   Ref<Endpoint> endpoint;  // null until the allocator has seen the service
   std::optional<UpdateStatus> update_status;
   std::optional<JobStatus> job_status;
+  std::optional<Rebalance> rebalance;
   bool pending_delete = false;
 
   const std::string& name() const { return spec.annotations.name; }
+  bool is_rebalancing() const { return rebalance && rebalance->state == RebalanceState::Moving; }
   bool operator==(const Service& other) const;  // compares the endpoint by value
 };
 

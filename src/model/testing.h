@@ -266,7 +266,7 @@ inline ServiceSpec full_service_spec(std::string name) {
 inline Service full_service() {
   Service service;
   auto& [id, meta, spec, previous_spec, spec_version, previous_spec_version, endpoint,
-         update_status, job_status, pending_delete] = service;
+         update_status, job_status, rebalance, pending_delete] = service;
   id = ServiceId::of("service1");
   meta = full_meta();
   spec = full_service_spec("web");
@@ -279,6 +279,10 @@ inline Service full_service() {
                                .completed_at = Time{6},
                                .message = "done"};
   job_status = JobStatus{.iteration = 3, .last_execution = Time{4}};
+  rebalance = Rebalance{.state = RebalanceState::Ended,
+                        .started_at = Time{7},
+                        .ended_at = Time{8},
+                        .message = "web.1 failed"};
   pending_delete = true;
   return service;
 }

@@ -53,6 +53,7 @@ void RestartLoop::on_batch(const store::Batch& batch) {
           const Ref<T> before = stored ? *stored : nullptr;
           if constexpr (std::is_same_v<T, Task>) on_task(before, after);
           if constexpr (std::is_same_v<T, Node>) on_node(before, after);
+          if constexpr (std::is_same_v<T, model::Service>) on_service(before, after);
         },
         change.after);
   }
@@ -74,6 +75,15 @@ void RestartLoop::on_node(const Ref<Node>& before, const Ref<Node>& after) {
                        before->spec.availability != after->spec.availability;
   // One that takes tasks again matters to those that were about to leave it.
   if (changed && (!is_usable(*after) || !moving_.empty())) changed_nodes_.insert(after->id);
+}
+
+// The end of a rebalance decides which of the two tasks of a slot stays.
+void RestartLoop::on_service(const Ref<model::Service>& before, const Ref<model::Service>& after) {
+  if (!before || !before->is_rebalancing() || (after && after->is_rebalancing())) return;
+  for (auto key = moving_.lower_bound({before->id}); key != moving_.end(); ++key) {
+    if (key->service != before->id) break;
+    dirty_.insert(*key);
+  }
 }
 
 store::Plan RestartLoop::plan(const store::Tables& tables, Time now) {

@@ -7,8 +7,8 @@
 // its node, decide which tasks belong together; a slot is looked at only when one of its tasks or
 // their node changed, or a delay is over.
 //
-// Invariant: a slot has at most one task that is meant to run, but for the start-first move off a
-// drained node (slot_plan.h), and none is released while a task before it that was told to stop may
+// Invariant: a slot has at most one task that is meant to run, but for the start-first move to
+// another node (slot_plan.h), and none is released while a task before it that was told to stop may
 // still run on a node that the manager reaches, but for the timeout.
 // Thread: the control thread. The shape of the class is explained in store/plan.h.
 #pragma once
@@ -35,6 +35,8 @@ class RestartLoop {
  private:
   void on_task(const model::Ref<model::Task>& before, const model::Ref<model::Task>& after);
   void on_node(const model::Ref<model::Node>& before, const model::Ref<model::Node>& after);
+  void on_service(const model::Ref<model::Service>& before,
+                  const model::Ref<model::Service>& after);
   void take_changed_nodes(const store::Tables& tables);
   void work_on(const store::Tables& tables, const SlotKey& key, Time now, store::Plan& plan);
   void release(const store::Tables& tables, const model::Task& task,
@@ -43,7 +45,7 @@ class RestartLoop {
   Rng& rng_;
   std::set<SlotKey> dirty_;
   std::set<model::NodeId> changed_nodes_;  // their tasks were not looked at since
-  std::set<SlotKey> moving_;               // off a drained node, start-first
+  std::set<SlotKey> moving_;               // to another node, start-first
   Deadlines<SlotKey> deadlines_;
 };
 

@@ -51,6 +51,8 @@ const Task* predecessor(const Task& task, const Tasks& slot) {
 }
 
 bool needs_delay(const Task& before, const Task& task, const store::Tables& tables) {
+  const auto service = tables.services().get(task.service_id);
+  if (service && is_rebalance_of(before, task, *service) && !ended_by_itself(before)) return false;
   return before.desired_state != TaskState::Remove && !is_stranded(before, tables) &&
          follows_an_end(before, task);
 }

@@ -27,8 +27,8 @@ struct Release {
   Time at;          // and the tasks before it have stopped, or had all the time they get
 };
 // No delay when the task takes over from a node that is drained or lost, follows a slot that was
-// taken away, or comes back to its node. A task that is meant to run on beside it (start-first) is
-// not waited for.
+// taken away, is moved by a rebalance, or comes back to its node. A task that is meant to run on
+// beside it (start-first) is not waited for.
 Release release_time(const model::Task& task, const store::TaskTable::Tasks& slot,
                      const store::Tables& tables);
 

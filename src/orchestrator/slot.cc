@@ -35,6 +35,11 @@ bool is_stopped(const Task& task, const store::Tables& tables) {
   return has_ended(task) || is_on_lost_node(task, tables);
 }
 
+bool is_rebalance_of(const Task& before, const Task& task, const model::Service& service) {
+  return service.is_rebalancing() && before.meta.created_at < service.rebalance->started_at &&
+         task.meta.created_at >= service.rebalance->started_at;
+}
+
 void sort_by_age(store::TaskTable::Tasks& tasks) {
   std::ranges::sort(tasks, {}, [](const model::Ref<Task>& task) {
     return std::tuple(task->meta.created_at, is_live(*task), task->id);

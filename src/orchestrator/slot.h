@@ -66,6 +66,11 @@ bool is_stranded(const model::Task& task, const store::Tables& tables);
 // Nothing of the task runs where the manager could know of it: ended, or its node down or removed.
 bool is_stopped(const model::Task& task, const store::Tables& tables);
 
+// `task` is what the rebalance under way puts in the place of `before`. It moves a slot once: what
+// it replaces is from before its beginning.
+bool is_rebalance_of(const model::Task& before, const model::Task& task,
+                     const model::Service& service);
+
 // Oldest first; of one instant those that are not meant to run, then in id order.
 void sort_by_age(store::TaskTable::Tasks& tasks);
 

@@ -21,10 +21,18 @@ NodeFit fit_of_own_node(const Task& task, const Service& service, const store::T
   return fit_of(Constraints(*service.spec.task), tables.nodes().get(task.node_id).get());
 }
 
+// Followed by what a rebalance made, which may yet come to run.
+bool is_rebalanced(const Task& task, const Task& newest, const Service& service,
+                   const store::Tables& tables) {
+  return is_rebalance_of(task, newest, service) && !is_gone(newest, tables) &&
+         !is_on_drained_node(newest, tables);
+}
+
 // It can not stay where it is, though it may run there until another one does.
-bool is_leaving(const Task& task, const Service& service, const store::Tables& tables) {
+bool is_leaving(const Task& task, const Task& newest, const Service& service,
+                const store::Tables& tables) {
   if (is_global(task)) return fit_of_own_node(task, service, tables) == NodeFit::Leaves;
-  return is_on_drained_node(task, tables);
+  return is_on_drained_node(task, tables) || is_rebalanced(task, newest, service, tables);
 }
 
 bool starts_first(const Service& service) {
@@ -62,7 +70,7 @@ SlotPlan plan_slot(const Tasks& tasks, const Service& service, const store::Tabl
   bool followed = runs != nullptr;
   for (const Ref<Task>& task : live) {
     if (task == runs) followed = false;
-    const bool leaving = is_leaving(*task, service, tables);
+    const bool leaving = is_leaving(*task, *newest, service, tables);
     if (followed || is_gone(*task, tables)) {
       plan.retire.push_back(task);
     } else if (leaving && task == runs && starts_first(service)) {

@@ -6,6 +6,9 @@
 // run. It ends when the younger one runs, or when the older one's node takes tasks again. If the
 // younger one fails it is replaced as ever; if it is not to be replaced, the older one goes all the
 // same. A task of a global service is not moved: off its node it has no place.
+//
+// A rebalance moves in the same way: it makes the younger task (rebalancer/), and where that one
+// does not come to run, or the rebalance ends before it does, the older one simply stays.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
 #include "sim/convergence.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -128,6 +129,9 @@ std::vector<std::string> unconverged(const store::Tables& tables,
   const auto running = running_containers(agents);
   for (const auto& [id, service] : tables.services().all()) {
     check_service(tables, *service, running, problems);
+    if (service->is_rebalancing()) {
+      problems.push_back(fmt::format("the rebalance of {} goes on", service->name()));
+    }
   }
   for (const auto& [id, node] : running) {
     const auto task = tables.tasks().get(id);
@@ -145,6 +149,26 @@ std::vector<std::string> unconverged(const store::Tables& tables,
     if (node->status.state != model::NodeState::Ready) {
       problems.push_back(fmt::format("{} is not ready", id));
     }
+  }
+  return problems;
+}
+
+std::vector<std::string> uneven(const store::Tables& tables) {
+  Problems problems;
+  for (const auto& [id, service] : tables.services().all()) {
+    if (!std::holds_alternative<model::ReplicatedMode>(service->spec.mode)) continue;
+    std::map<model::NodeId, size_t> counts;
+    for (const auto& [node_id, node] : tables.nodes().all()) {
+      if (is_place_for(*service, *node)) counts[node_id] = 0;
+    }
+    for (const Ref<Task>& task : tables.tasks().by_service(id)) {
+      if (orchestrator::is_live(*task)) ++counts[task->node_id];
+    }
+    const auto less = [](const auto& a, const auto& b) { return a.second < b.second; };
+    const auto [few, many] = std::minmax_element(counts.begin(), counts.end(), less);
+    if (counts.empty() || many->second <= few->second + 1) continue;
+    problems.push_back(fmt::format("{} has {} tasks on {} and {} on {}", service->name(),
+                                   many->second, many->first, few->second, few->first));
   }
   return problems;
 }

@@ -16,4 +16,8 @@ namespace shoal::sim {
 std::vector<std::string> unconverged(const store::Tables& tables,
                                      const std::vector<std::unique_ptr<AgentHost>>& agents);
 
+// Once every rebalance is completed: the services whose tasks are not spread evenly over the nodes
+// that are a place for them, one sentence each.
+std::vector<std::string> uneven(const store::Tables& tables);
+
 }  // namespace shoal::sim

@@ -90,6 +90,23 @@ TEST_F(Convergence, OnlyAPolicyThatGivesUpLeavesADeadSlot) {
   }
 }
 
+TEST_F(Convergence, ARebalanceThatGoesOnIsFound) {
+  swarm_.service("web").replicas(0);
+  EXPECT_THAT(problems(), IsEmpty());
+  swarm_.edit_service("web", [](auto& service) { service.rebalance.emplace(); });
+  EXPECT_THAT(problems(), Contains("the rebalance of web goes on"));
+}
+
+TEST_F(Convergence, AnUnevenSpreadIsFound) {
+  swarm_.service("web").replicas(3).running_on({"n1", "n1", "n2"});
+  EXPECT_THAT(uneven(swarm_.read()), IsEmpty());
+  run("web", 4, "n1");
+  EXPECT_THAT(uneven(swarm_.read()), Contains("web has 3 tasks on n1 and 1 on n2"));
+  swarm_.service("other").replicas(2).running_on({"n1", "n1"});
+  drain("n2");
+  EXPECT_THAT(uneven(swarm_.read()), Not(Contains(HasSubstr("other"))));
+}
+
 TEST_F(Convergence, ANodeThatIsNotBackIsFound) {
   swarm_.edit_node("n1", [](auto& node) { node.status.state = model::NodeState::Down; });
   EXPECT_THAT(problems(), Contains("n1 is not ready"));

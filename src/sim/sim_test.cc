@@ -16,7 +16,7 @@ using testing::IsEmpty;
 constexpr uint64_t kSeeds = 100;
 
 TEST(Simulation, NoSeedBreaksARule) {
-  uint64_t starts = 0, overlaps = 0, leaderships = 0, moves = 0, stops = 0;
+  uint64_t starts = 0, overlaps = 0, leaderships = 0, moves = 0, stops = 0, rebalanced = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     Swarm swarm({.seed = seed});
     swarm.run();
@@ -26,6 +26,7 @@ TEST(Simulation, NoSeedBreaksARule) {
     leaderships += swarm.manager().leadership_count();
     moves += swarm.slots().moves();
     stops += swarm.stops().count();
+    rebalanced += swarm.stops().rebalanced();
   }
   // The runs were worth something.
   EXPECT_GT(starts, 50 * kSeeds);
@@ -33,6 +34,7 @@ TEST(Simulation, NoSeedBreaksARule) {
   EXPECT_GT(overlaps, 0u);
   EXPECT_GT(2 * moves, kSeeds);
   EXPECT_GT(stops, 20 * kSeeds);
+  EXPECT_GT(rebalanced, kSeeds);
 }
 
 TEST(Simulation, TheSeedDecidesEveryEvent) {
@@ -85,7 +87,7 @@ class Saboteur final : public manager::ControlLoop {
 // The breaches of a run with that saboteur among the loops.
 std::vector<std::string> breaches_with(std::string name, Saboteur::Deed deed,
                                        Faults faults = Faults::some()) {
-  Options options{.seed = 3, .faults = faults};
+  Options options{.seed = 4, .faults = faults};
   options.on_lead = [name, deed](manager::Control& control) {
     control.add_loop(std::make_unique<Saboteur>(name, deed));
   };
@@ -185,6 +187,15 @@ TEST(Checkers, AStopWithoutReasonIsCaught) {
     plan.update_tasks.back().desired_state = TaskState::Shutdown;
   });
   EXPECT_THAT(breaches, Contains(HasSubstr("with which nothing was wrong")));
+}
+
+TEST(Checkers, AMoveThatNobodyAskedForIsCaught) {
+  const auto breaches = breaches_with("rebalance", [](const model::Task& task, auto& plan) {
+    if (task.status.state != TaskState::Running || orchestrator::is_global(task)) return;
+    plan.create_tasks.push_back(twin_of(task));
+    plan.create_tasks.back().desired_state = TaskState::Ready;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("is moved, but nobody asked for it")));
 }
 
 TEST(Checkers, ATaskTakenOffANodeThatFitsIsCaught) {

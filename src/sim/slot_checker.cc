@@ -89,12 +89,19 @@ void SlotChecker::check_slot(const Task& changed) {
   }
 }
 
+// Its node is drained, or a rebalance goes on that it is older than.
+bool SlotChecker::leaves_node(const Task& older) const {
+  const auto service = durable_.services().get(older.service_id);
+  return orchestrator::is_on_drained_node(older, durable_) ||
+         (service && service->is_rebalancing() &&
+          older.meta.created_at < service->rebalance->started_at);
+}
+
 bool SlotChecker::may_move(const Task& older) const {
   const auto service = durable_.services().get(older.service_id);
   return service && service->spec.update && !orchestrator::is_global(older) &&
          service->spec.update->order == model::UpdateOrder::StartFirst &&
-         older.status.state == TaskState::Running &&
-         orchestrator::is_on_drained_node(older, durable_);
+         older.status.state == TaskState::Running && leaves_node(older);
 }
 
 void SlotChecker::check_moves() {
@@ -103,7 +110,8 @@ void SlotChecker::check_moves() {
     std::erase_if(live, [](const auto& task) { return !orchestrator::is_live(*task); });
     orchestrator::sort_by_age(live);
     const bool followed = live.back()->status.state == TaskState::Running;
-    if (!followed && orchestrator::is_stranded(*live.front(), durable_)) {
+    const Task& older = *live.front();
+    if (!followed && (orchestrator::is_stranded(older, durable_) || leaves_node(older))) {
       since = {};
     } else if (!since.is_set()) {
       since = loop_.now();

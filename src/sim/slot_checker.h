@@ -2,9 +2,9 @@
 // still run on a node that counts as up (but for the timeout), and never do two containers of one
 // slot run together unless the manager had reason to accept that.
 //
-// The one exception is the move off a drained node, start-first: it begins while the older task
-// runs there, never has more than two tasks, and ends soon after the younger one runs or the node
-// takes tasks again.
+// The one exception is the move to another node, start-first: off a drained one, or by a rebalance.
+// It begins while the older task runs, never has more than two tasks, and ends soon after the
+// younger one runs, or the node takes tasks again, or the rebalance is over.
 //
 // Follows the durable batches in their own order, so it sees what each decision saw.
 #pragma once
@@ -30,7 +30,7 @@ class SlotChecker final : public ManagerObserver, public ContainerObserver {
 
   // How often two containers of a slot ran together with reason. A run without any proves little.
   uint64_t accepted_overlaps() const { return accepted_overlaps_; }
-  // How often a task moved off a drained node start-first.
+  // How often a task moved to another node start-first.
   uint64_t moves() const { return moves_; }
 
  private:
@@ -38,6 +38,7 @@ class SlotChecker final : public ManagerObserver, public ContainerObserver {
   void check_slot(const model::Task& changed);
   void check_release(const model::Task& task);
   bool may_run_unseen(const model::Task& task) const;
+  bool leaves_node(const model::Task& older) const;
   bool may_move(const model::Task& older) const;
   void check_moves();
 

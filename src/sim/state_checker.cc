@@ -74,7 +74,8 @@ void StateChecker::check_removal(const Task& before) {
 
 void StateChecker::on_plan(std::string_view loop, const store::Tables& tables,
                            const store::Plan& plan) {
-  const bool makes_tasks = loop == "replicated" || loop == "global" || loop == "restart";
+  const bool makes_tasks =
+      loop == "replicated" || loop == "global" || loop == "restart" || loop == "rebalance";
   if (!plan.create_tasks.empty() && !makes_tasks) trace_.breach("{} made a task", loop);
   for (const Task& task : plan.create_tasks) {
     if (task.status.state != TaskState::New) trace_.breach("{} was made not new", task.id);
@@ -100,8 +101,8 @@ void StateChecker::check_writer(std::string_view loop, const Task& before, const
     }
     trace_.breach("{} wrote the {} of {}", loop, field, after.id);
   };
-  only(after.desired_state != before.desired_state, {"replicated", "global", "restart"},
-       "desired state");
+  only(after.desired_state != before.desired_state,
+       {"replicated", "global", "restart", "rebalance"}, "desired state");
   only(after.node_id != before.node_id, {"scheduler"}, "node");
   only(after.endpoint != before.endpoint, {"allocator"}, "endpoint");
   if (after.status == before.status) return;

@@ -1,6 +1,7 @@
 #include "sim/stop_checker.h"
 
 #include <algorithm>
+#include <map>
 
 #include "model/constraint.h"
 #include "orchestrator/slot.h"
@@ -68,10 +69,45 @@ bool may_be_rejected(const Task& task, const store::Tables& tables) {
          breaks_constraints(*service, *node);
 }
 
+// Why a rebalance may not move `task`; empty: it may.
+std::string fault_of_move(const Task& task, const store::Tables& tables) {
+  const auto service = tables.services().get(task.service_id);
+  if (!service || !service->is_rebalancing()) return "nobody asked for it";
+  if (task.meta.created_at >= service->rebalance->started_at) return "it was moved before";
+  std::map<model::NodeId, size_t> counts;
+  for (const auto& other : tables.tasks().by_service(service->id)) {
+    if (!orchestrator::is_live(*other)) continue;
+    if (other->status.state != TaskState::Running) return "another one does not run";
+    ++counts[other->node_id];
+  }
+  const bool better = std::ranges::any_of(tables.nodes().all(), [&](const auto& entry) {
+    const model::Node& node = *entry.second;
+    return node.status.state == model::NodeState::Ready &&
+           node.spec.availability == model::Availability::Active &&
+           !breaks_constraints(*service, node) && counts[node.id] + 2 <= counts[task.node_id];
+  });
+  return better ? "" : "the spread gets no better";
+}
+
 }  // namespace
+
+void StopChecker::check_rebalance(const store::Tables& tables, const store::Plan& plan) {
+  for (const Task& made : plan.create_tasks) {
+    ++rebalanced_;
+    for (const auto& old : tables.tasks().by_slot(made.service_id, made.slot)) {
+      if (!orchestrator::is_live(*old)) continue;
+      const std::string fault = fault_of_move(*old, tables);
+      if (!fault.empty()) trace_.breach("{} is moved, but {}", old->id, fault);
+    }
+  }
+  if (plan.update_tasks.size() > plan.create_tasks.size() || plan.create_tasks.size() > 1) {
+    trace_.breach("rebalance does more than one move at a time");
+  }
+}
 
 void StopChecker::on_plan(std::string_view loop, const store::Tables& tables,
                           const store::Plan& plan) {
+  if (loop == "rebalance") return check_rebalance(tables, plan);
   for (const Task& after : plan.update_tasks) {
     const auto before = tables.tasks().get(after.id);
     if (!before || !orchestrator::is_live(*before)) continue;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "manager/core/bootstrap.h"
+#include "scheduler/node_set.h"
 
 namespace shoal::sim {
 namespace {
@@ -70,19 +71,34 @@ void Swarm::run() {
   if (!passes(options_.troubled)) return;
 
   heal();
-  const Time healed_at = loop_.now();
+  const auto healed_within = converges();
+  if (!healed_within) return;
+  time_to_converge_ = *healed_within;
+  // Nodes that failed a task often are given none for a while.
+  if (!passes(scheduler::kFailureWindow)) return;
+  user_.rebalance_all();
+  if (!converges()) return;
+  for (const std::string& problem : uneven(manager_.read())) trace_.breach("uneven: {}", problem);
+}
+
+// Everything reaches its end, in the time for it, and stays there for a while. Returns after how
+// long it was reached; nothing when a rule was broken.
+std::optional<Duration> Swarm::converges() {
+  const Time since = loop_.now();
+  Duration reached{0};
   std::vector<std::string> problems;
   for (Time calm_since = loop_.now(); loop_.now() - calm_since < kRest;) {
-    if (!passes(kLook)) return;
+    if (!passes(kLook)) return std::nullopt;
     problems = manager_.is_up() ? unconverged(manager_.read(), agents_)
                                 : std::vector<std::string>{"no leader"};
     if (!problems.empty()) calm_since = loop_.now();
-    time_to_converge_ = calm_since - healed_at;
-    if (loop_.now() - healed_at > options_.healing_max) {
+    reached = calm_since - since;
+    if (loop_.now() - since > options_.healing_max) {
       for (const std::string& problem : problems) trace_.breach("not converged: {}", problem);
-      return;
+      return std::nullopt;
     }
   }
+  return reached;
 }
 
 void Swarm::found() {

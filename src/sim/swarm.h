@@ -34,7 +34,8 @@ class Swarm {
   explicit Swarm(Options options);
   ~Swarm();
 
-  // Trouble, then healing, then a while of rest. Ends early at the first breach.
+  // Trouble, then healing, then a while of rest, then a rebalance of everything. Ends early at the
+  // first breach.
   void run();
 
   const std::vector<std::string>& breaches() const { return trace_.breaches(); }
@@ -59,6 +60,7 @@ class Swarm {
   void repeat(Duration mean, std::function<void()> fault);
   void plan_faults();
   bool passes(Duration time);
+  std::optional<Duration> converges();
   void heal();
   AgentHost& some_agent() { return *agents_[rng_.below(agents_.size())]; }
 

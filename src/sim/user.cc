@@ -34,11 +34,12 @@ void User::start() {
 
 void User::act() {
   const size_t services = manager_.read().services().size();
-  const uint64_t what = rng_.below(10);
+  const uint64_t what = rng_.below(12);
   if (services == 0 || (what < 2 && services < kServicesMax)) return create_service();
   if (what < 3) return remove_service();
   if (what < 6) return change_node();
   if (what < 7) return remove_node();
+  if (what < 9) return rebalance_service();
   scale_service();
 }
 
@@ -59,6 +60,9 @@ model::Service User::some_new_service() {
   if (rng_.chance(0.7)) {
     service.spec.update.emplace();
     if (rng_.chance(0.7)) service.spec.update->order = model::UpdateOrder::StartFirst;
+  }
+  if (rng_.chance(0.2)) {
+    service.spec.annotations.labels[std::string(model::kRebalanceLabel)] = model::kRebalanceOnJoin;
   }
   model::TaskSpec task;
   task.container.image = "busybox";
@@ -85,6 +89,34 @@ void User::scale_service() {
   service.spec.mode = model::ReplicatedMode{replicas};
   trace_.note("user scales {} to {}", service.name(), replicas);
   (void)manager_.write([&](store::WriteTx& tx) { return tx.update(std::move(service)); });
+}
+
+void User::rebalance_service() {
+  const auto found = some_service();
+  if (!found || !std::holds_alternative<model::ReplicatedMode>(found->spec.mode)) return;
+  model::Service service = *found;
+  if (service.is_rebalancing()) {
+    service.rebalance->state = model::RebalanceState::Ended;
+    trace_.note("user ends the rebalance of {}", service.name());
+  } else {
+    service.rebalance = model::Rebalance{.started_at = loop_.now()};
+    trace_.note("user rebalances {}", service.name());
+  }
+  (void)manager_.write([&](store::WriteTx& tx) { return tx.update(std::move(service)); });
+}
+
+void User::rebalance_all() {
+  const auto done = manager_.write([&](store::WriteTx& tx) -> Result<void> {
+    const auto services = tx.read().services().all();
+    for (const auto& [id, stored] : services) {
+      if (!std::holds_alternative<model::ReplicatedMode>(stored->spec.mode)) continue;
+      model::Service service = *stored;
+      service.rebalance = model::Rebalance{.started_at = loop_.now()};
+      RETURN_IF_ERROR(tx.update(std::move(service)));
+    }
+    return {};
+  });
+  CHECK(done, "{}", done ? "" : done.error().message);
 }
 
 void User::remove_service() {

@@ -1,6 +1,6 @@
-// Somebody who keeps changing things: creates, scales and removes services of both modes, drains,
-// pauses, activates, relabels and removes nodes. What the manager refuses because it is down is not
-// tried again.
+// Somebody who keeps changing things: creates, scales, rebalances and removes services of both
+// modes, drains, pauses, activates, relabels and removes nodes. What the manager refuses because it
+// is down is not tried again.
 #pragma once
 
 #include <vector>
@@ -21,6 +21,10 @@ class User {
   void create_service();
   void scale_service();
   void remove_service();
+  // Begins a rebalance, or ends the one that goes on.
+  void rebalance_service();
+  // Of every replicated service.
+  void rebalance_all();
   void change_node();
   // One that is no manager, as `node rm -f` does.
   void remove_node();

@@ -5,9 +5,15 @@
 namespace shoal::manager {
 
 Control::Control(store::Store& store, Rng& rng)
-    : store_(store), replicated_(rng), global_(rng), restart_(rng), dispatcher_(rng) {
+    : store_(store),
+      replicated_(rng),
+      global_(rng),
+      rebalance_(rng),
+      restart_(rng),
+      dispatcher_(rng) {
   add_loop(drive("replicated", replicated_));
   add_loop(drive("global", global_));
+  add_loop(drive("rebalance", rebalance_));
   add_loop(drive("restart", restart_));
   add_loop(drive("allocator", allocator_));
   add_loop(drive("scheduler", scheduler_));

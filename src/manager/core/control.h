@@ -29,6 +29,7 @@
 #include "orchestrator/reaper.h"
 #include "orchestrator/replicated.h"
 #include "orchestrator/restart.h"
+#include "rebalancer/rebalance_loop.h"
 #include "scheduler/scheduler.h"
 
 namespace shoal::manager {
@@ -86,6 +87,7 @@ class Control {
   store::Store& store_;
   orchestrator::ReplicatedLoop replicated_;
   orchestrator::GlobalLoop global_;
+  rebalancer::RebalanceLoop rebalance_;
   orchestrator::RestartLoop restart_;
   allocator::Allocator allocator_;
   scheduler::Scheduler scheduler_;
