@@ -18,6 +18,16 @@ std::shared_ptr<const TaskSpec> with_auth(const TaskSpec& task, const std::strin
   return std::make_shared<const TaskSpec>(std::move(copy));
 }
 
+Result<void> check_labels(const model::Labels& labels) {
+  const auto rebalance = labels.find(std::string(model::kRebalanceLabel));
+  if (rebalance == labels.end() || rebalance->second == model::kRebalanceNever ||
+      rebalance->second == model::kRebalanceOnJoin) {
+    return {};
+  }
+  return invalid_argument("label {}: \"{}\" is neither \"{}\" nor \"{}\"", model::kRebalanceLabel,
+                          rebalance->second, model::kRebalanceNever, model::kRebalanceOnJoin);
+}
+
 Result<void> roll_back(model::Service& service) {
   if (!service.previous_spec) {
     return failed_precondition("service {} does not have a previous spec", service.id);
@@ -41,6 +51,7 @@ bool needs_new_tasks(const ServiceSpec& before, const ServiceSpec& after) {
 
 Result<void> check_spec(const ServiceSpec& spec) {
   RETURN_IF_ERROR(model::validate(spec));
+  RETURN_IF_ERROR(check_labels(spec.annotations.labels));
   const bool is_job = !std::holds_alternative<model::ReplicatedMode>(spec.mode) &&
                       !std::holds_alternative<model::GlobalMode>(spec.mode);
   if (is_job) {
@@ -118,7 +129,8 @@ Result<void> remove_service(store::WriteTx& tx, const model::ServiceId& id) {
 std::vector<std::string> spec_warnings(const ServiceSpec& spec) {
   std::vector<std::string> warnings;
   for (const auto& [key, value] : spec.annotations.labels) {
-    if (key.starts_with("shoal.") && !model::is_publish_address(key)) {
+    if (key.starts_with("shoal.") && key != model::kRebalanceLabel &&
+        !model::is_publish_address(key)) {
       warnings.push_back(fmt::format("label \"{}\" means nothing to this version of Shoal", key));
     }
   }

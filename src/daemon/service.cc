@@ -11,6 +11,7 @@
 #include "api/nodes.h"
 #include "api/reach/reached_api.h"
 #include "api/reach/remote_containers.h"
+#include "api/rebalance.h"
 #include "api/services.h"
 #include "api/store_events.h"
 #include "api/swarm.h"
@@ -105,6 +106,7 @@ struct Service::Handlers {
         services(context),
         tasks(context),
         nodes(context),
+        rebalance(context),
         service_logs(node),
         system(context, bus, system_facts(flags, machine, log),
                [&machine] { return count(machine); }),
@@ -126,6 +128,7 @@ struct Service::Handlers {
     services.add_routes(router);
     tasks.add_routes(router);
     nodes.add_routes(router);
+    rebalance.add_routes(router);
     service_logs.add_routes(router);
     system.add_routes(router);
     events.add_routes(router);
@@ -149,6 +152,7 @@ struct Service::Handlers {
   api::ServicesApi services;
   api::TasksApi tasks;
   api::NodesApi nodes;
+  api::RebalanceApi rebalance;
   api::ServiceLogApi service_logs;
   api::SystemApi system;
   api::EventsApi events;
