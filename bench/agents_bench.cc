@@ -60,6 +60,12 @@ class TimedLink final : public agent::Link {
                               std::vector<model::StatusUpdate> updates) override {
     return link_.report(session, std::move(updates));
   }
+  os::Co<Result<void>> watch_networks(model::SessionId session) override {
+    return link_.watch_networks(session);
+  }
+  os::Co<Result<void>> acknowledge(model::SessionId session, uint64_t version) override {
+    return link_.acknowledge(session, version);
+  }
   void close(model::SessionId session) override { link_.close(session); }
 
  private:
@@ -92,8 +98,12 @@ class PretendingExecutor final : public agent::Executor {
       handler_(std::move(outcome));
     });
   }
+  os::Co<Result<void>> apply_networks(const model::NetworksMessage&) override {
+    co_return Result<void>{};
+  }
   os::Co<model::NodeDescription> describe() override {
     model::NodeDescription node;
+    node.shoal_version = model::kShoalVersion;
     node.hostname = fmt::format("agent{}", number_);
     node.platform = {"x86_64", "linux"};
     node.resources.nano_cpus = 8'000'000'000;

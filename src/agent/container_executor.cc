@@ -44,6 +44,11 @@ ContainerExecutor::ContainerExecutor(Machine machine)
       [this](const containers::Event& event) { on_container_event(event); });
 }
 
+// The tasks have no networks yet but the node's own.
+os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage&) {
+  co_return Result<void>{};
+}
+
 os::Co<model::NodeDescription> ContainerExecutor::describe() {
   model::NodeDescription node;
   node.hostname = host_name();

@@ -40,6 +40,7 @@ class ContainerExecutor final : public Executor {
   void on_task(const model::Ref<model::Task>& task) override;
   void run(Operation operation) override;
   std::vector<FoundContainer> found() override;
+  os::Co<Result<void>> apply_networks(const model::NetworksMessage& message) override;
   os::Co<model::NodeDescription> describe() override;
 
  private:

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/core/executor_ops.h"
+#include "model/network_feed.h"
 #include "model/node.h"
 #include "os/co.h"
 
@@ -25,6 +26,10 @@ class Executor {
   virtual void run(Operation operation) = 0;
   // The tasks' containers that are there at the start.
   virtual std::vector<FoundContainer> found() = 0;
+  // Makes the node's networks as the message says and returns when its kernel and its names have
+  // it: from then on nothing older is in use. Also what was carried out before, again. One at a
+  // time. An error: it is to be tried again as a whole, or with everything.
+  virtual os::Co<Result<void>> apply_networks(const model::NetworksMessage& message) = 0;
   // What this machine is and has.
   virtual os::Co<model::NodeDescription> describe() = 0;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codec/wire/dispatcher.h"
+#include "codec/wire/networks.h"
 
 namespace shoal::agent {
 namespace {
@@ -11,6 +12,8 @@ constexpr std::string_view kSession = "/docker.swarmkit.v1.Dispatcher/Session";
 constexpr std::string_view kAssignments = "/docker.swarmkit.v1.Dispatcher/Assignments";
 constexpr std::string_view kHeartbeat = "/docker.swarmkit.v1.Dispatcher/Heartbeat";
 constexpr std::string_view kStatus = "/docker.swarmkit.v1.Dispatcher/UpdateTaskStatus";
+constexpr std::string_view kWatchNetworks = "/shoal.v1.Networks/Watch";
+constexpr std::string_view kAcknowledge = "/shoal.v1.Networks/Acknowledge";
 
 // Decoding more than this takes longer than the control thread may be held up.
 constexpr size_t kBytesOnLoopMax = size_t{64} << 10;
@@ -89,7 +92,8 @@ os::Co<Result<model::SessionId>> RpcLink::open_here(model::SessionRequest reques
   }
   listener_ = &listener;
   session_ = opened;
-  os::spawn(hear_session(std::move(*call)));
+  os::spawn(
+      hear(std::move(*call), messages_, &wire::decode_session_message, &Listener::on_session));
   if (!renewed) {
     os::spawn(serve_logs(over_.token()));
     os::spawn(serve_reach(over_.token()));
@@ -104,64 +108,45 @@ void RpcLink::deliver_later(model::SessionMessage message) {
   });
 }
 
-os::Co<> RpcLink::hear_session(std::unique_ptr<rpc::ClientCall> call) {
+template <class Message>
+os::Co<> RpcLink::hear(std::unique_ptr<rpc::ClientCall> call, Stream& stream,
+                       Result<Message> (*decode)(std::string_view),
+                       void (Listener::*deliver)(const Message&)) {
   ++running_;
-  const uint64_t turn = ++messages_.turn;
-  messages_.call = call.get();
+  const uint64_t turn = ++stream.turn;
+  stream.call = call.get();
   Error reason;
   for (;;) {
     const auto bytes = co_await call->read();
-    if (turn != messages_.turn) break;
-    if (!bytes || !*bytes) {
-      reason = end_of(bytes);
-      break;
-    }
-    auto message = wire::decode_session_message(**bytes);
-    if (!message) {
-      reason = message.error();
-      break;
-    }
-    if (listener_) listener_->on_session(*message);
-  }
-  // Also when another one is to take its place: that may fail to come.
-  if (messages_.call == call.get()) messages_.call = nullptr;
-  call.reset();
-  if (turn == messages_.turn) end(reason);
-  --running_;
-  ended_.notify();
-}
-
-os::Co<> RpcLink::hear_assignments(std::unique_ptr<rpc::ClientCall> call) {
-  ++running_;
-  const uint64_t turn = ++assignments_.turn;
-  assignments_.call = call.get();
-  Error reason;
-  for (;;) {
-    const auto bytes = co_await call->read();
-    if (turn != assignments_.turn) break;
+    if (turn != stream.turn) break;
     if (!bytes || !*bytes) {
       reason = end_of(bytes);
       break;
     }
     const std::string& encoded = **bytes;
-    Result<model::AssignmentsMessage> message = internal_error("not decoded");
+    Result<Message> message = internal_error("not decoded");
     if (encoded.size() > kBytesOnLoopMax) {
-      message = co_await loop_.offload([&encoded] { return wire::decode_assignments(encoded); });
+      message = co_await loop_.offload([&encoded, decode] { return decode(encoded); });
     } else {
-      message = wire::decode_assignments(encoded);
+      message = decode(encoded);
     }
-    if (turn != assignments_.turn) break;
+    if (turn != stream.turn) break;
     if (!message) {
       reason = message.error();
       break;
     }
-    if (listener_) listener_->on_assignments(*message);
+    if (listener_) (listener_->*deliver)(*message);
   }
-  if (assignments_.call == call.get()) assignments_.call = nullptr;
+  // Also when another one is to take its place: that may fail to come.
+  if (stream.call == call.get()) stream.call = nullptr;
   call.reset();
-  if (turn == assignments_.turn) end(reason);
+  if (turn == stream.turn && !may_be_missing(stream, reason)) end(reason);
   --running_;
   ended_.notify();
+}
+
+bool RpcLink::may_be_missing(const Stream& stream, const Error& reason) const {
+  return &stream == &networks_ && reason.code == ErrorCode::Unimplemented;
 }
 
 os::Co<> RpcLink::serve_logs(os::StopToken over) {
@@ -187,7 +172,21 @@ os::Co<Result<void>> RpcLink::subscribe(model::SessionId session) {
   if (!call) co_return std::unexpected(call.error());
   if (session != session_ || !listener_) co_return cancelled("the session is over");
   if (assignments_.call) std::exchange(assignments_.call, nullptr)->cancel();
-  os::spawn(hear_assignments(std::move(*call)));
+  os::spawn(
+      hear(std::move(*call), assignments_, &wire::decode_assignments, &Listener::on_assignments));
+  co_return Result<void>{};
+}
+
+os::Co<Result<void>> RpcLink::watch_networks(model::SessionId session) {
+  auto call = co_await channel_.open(kWatchNetworks);
+  if (!call) co_return std::unexpected(call.error());
+  std::string request = wire::encode_watch_request(session);
+  // A manager that has no such call may have refused it already: what is read says so.
+  (void)co_await (*call)->write(std::move(request));
+  (*call)->finish_writing();
+  if (session != session_ || !listener_) co_return cancelled("the session is over");
+  if (networks_.call) std::exchange(networks_.call, nullptr)->cancel();
+  os::spawn(hear(std::move(*call), networks_, &wire::decode_networks, &Listener::on_networks));
   co_return Result<void>{};
 }
 
@@ -211,6 +210,12 @@ os::Co<Result<void>> RpcLink::report(model::SessionId session,
   co_return Result<void>{};
 }
 
+os::Co<Result<void>> RpcLink::acknowledge(model::SessionId session, uint64_t version) {
+  std::string request = wire::encode(model::NetworksAck{session, version});
+  CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kAcknowledge, std::move(request)));
+  co_return Result<void>{};
+}
+
 void RpcLink::close(model::SessionId session) {
   if (session != session_) return;
   listener_ = nullptr;
@@ -219,10 +224,10 @@ void RpcLink::close(model::SessionId session) {
 
 void RpcLink::end(const Error& reason) {
   over_.stop();
-  ++messages_.turn;
-  ++assignments_.turn;
-  if (messages_.call) std::exchange(messages_.call, nullptr)->cancel();
-  if (assignments_.call) std::exchange(assignments_.call, nullptr)->cancel();
+  for (Stream* stream : {&messages_, &assignments_, &networks_}) {
+    ++stream->turn;
+    if (stream->call) std::exchange(stream->call, nullptr)->cancel();
+  }
   if (listener_) std::exchange(listener_, nullptr)->on_end(reason);
 }
 

@@ -1,10 +1,10 @@
 // RpcLink: an agent's Link to a manager over the node protocol (wire.md, "Sequence"), on one
 // connection that shows the node's certificate.
 //
-// A session is five calls: Session and Assignments streams, the LogBroker's and Reach's, and a
-// Heartbeat again and again. When one of the streams ends, the session does. Control thread. Lives
-// as long as the node is in its swarm; close() or the end of the session comes before its
-// destruction, and finished() after that.
+// A session is six calls: Session, Assignments and Networks' Watch, which are streams, the
+// LogBroker's and Reach's, and a Heartbeat again and again. When one of the streams ends, the
+// session does. Control thread. Lives as long as the node is in its swarm; close() or the end of
+// the session comes before its destruction, and finished() after that.
 #pragma once
 
 #include <memory>
@@ -35,6 +35,8 @@ class RpcLink final : public Link {
   os::Co<Result<Duration>> heartbeat(model::SessionId session) override;
   os::Co<Result<void>> report(model::SessionId session,
                               std::vector<model::StatusUpdate> updates) override;
+  os::Co<Result<void>> watch_networks(model::SessionId session) override;
+  os::Co<Result<void>> acknowledge(model::SessionId session, uint64_t version) override;
   void close(model::SessionId session) override;
 
   // Returns once none of its calls runs any more.
@@ -53,8 +55,12 @@ class RpcLink final : public Link {
                                                          std::string request);
   os::Co<Result<model::SessionMessage>> first_message(rpc::ClientCall& call);
   os::Co<Result<model::SessionId>> open_here(model::SessionRequest request, Listener& listener);
-  os::Co<> hear_session(std::unique_ptr<rpc::ClientCall> call);
-  os::Co<> hear_assignments(std::unique_ptr<rpc::ClientCall> call);
+  // Hands what comes on the stream to the listener, until its end, which is the session's.
+  template <class Message>
+  os::Co<> hear(std::unique_ptr<rpc::ClientCall> call, Stream& stream,
+                Result<Message> (*decode)(std::string_view),
+                void (Listener::*deliver)(const Message&));
+  bool may_be_missing(const Stream& stream, const Error& reason) const;
   os::Co<> serve_logs(os::StopToken over);
   os::Co<> serve_reach(os::StopToken over);
   os::Co<Result<std::string>> call(std::string_view method, std::string request);
@@ -70,7 +76,7 @@ class RpcLink final : public Link {
   ReachCalls reach_;
   Listener* listener_ = nullptr;  // null while no session is open
   model::SessionId session_;
-  Stream messages_, assignments_;
+  Stream messages_, assignments_, networks_;
   os::StopSource over_;  // of the present session
   int running_ = 0;      // coroutines that hear or serve
   os::Signal ended_;

@@ -5,7 +5,13 @@
 namespace shoal::agent {
 
 Runner::Runner(os::Loop& loop, Link& link, Executor& executor, Rng& rng, Log& log)
-    : loop_(loop), link_(link), executor_(executor), rng_(rng), log_(log) {}
+    : loop_(loop),
+      link_(link),
+      executor_(executor),
+      rng_(rng),
+      log_(log),
+      networks_(loop, executor, log,
+                [this](const model::NetworksAck& ack) { os::spawn(acknowledge(ack)); }) {}
 
 Runner::~Runner() {
   *alive_ = false;
@@ -30,6 +36,7 @@ os::Co<> Runner::stop() {
   if (session_) link_.close(session_);
   end_session(Error{ErrorCode::Cancelled, "the agent stops"});
   co_await finished_;
+  co_await networks_.stop();
 }
 
 os::Co<> Runner::keep_session() {
@@ -125,6 +132,19 @@ os::Co<> Runner::subscribe(model::SessionId session) {
   if (!subscribed && session_ == session) end_session(subscribed.error());
 }
 
+os::Co<> Runner::begin(model::SessionId session) {
+  co_await subscribe(session);
+  if (session_ != session) co_return;
+  const Result<void> watched = co_await link_.watch_networks(session);
+  if (!watched && session_ == session) end_session(watched.error());
+}
+
+os::Co<> Runner::acknowledge(model::NetworksAck ack) {
+  if (session_ != ack.session) co_return;  // The next session begins with everything.
+  const Result<void> taken = co_await link_.acknowledge(ack.session, ack.version);
+  if (!taken && session_ == ack.session) end_session(taken.error());
+}
+
 os::Co<> Runner::send(std::vector<model::StatusUpdate> reports) {
   const model::SessionId session = session_;
   const Result<void> taken = co_await link_.report(session, std::move(reports));
@@ -165,7 +185,7 @@ void Runner::on_session(const model::SessionMessage& message) {
   core_.on_session(message);
   executor_.on_node(message.node);
   if (std::exchange(session_, message.session) != message.session) {
-    os::spawn(subscribe(message.session));
+    os::spawn(begin(message.session));
   }
   failure_.clear();
   if (watcher_) watcher_(message);
@@ -184,6 +204,11 @@ void Runner::on_assignments(const model::AssignmentsMessage& message) {
     if (change.task) executor_.on_task(change.task);
   }
   pump_soon();
+}
+
+void Runner::on_networks(const model::NetworksMessage& message) {
+  const Result<void> taken = networks_.add(session_, message);
+  if (!taken) end_session(taken.error());
 }
 
 void Runner::on_end(const Error& reason) {

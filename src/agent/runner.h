@@ -14,6 +14,7 @@
 #include "agent/core/agent.h"
 #include "agent/executor.h"
 #include "agent/link.h"
+#include "agent/network_updates.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "os/loop.h"
@@ -58,6 +59,8 @@ class Runner final : private Listener {
   os::Co<> refresh_description(model::SessionId session, os::StopToken stop,
                                os::OneShot<bool> done);
   os::Co<> subscribe(model::SessionId session);
+  os::Co<> begin(model::SessionId session);
+  os::Co<> acknowledge(model::NetworksAck ack);
   os::Co<> send(std::vector<model::StatusUpdate> reports);
   // Steps the core and carries out what it asks; at most once per turn of the loop.
   void pump_soon();
@@ -66,6 +69,7 @@ class Runner final : private Listener {
 
   void on_session(const model::SessionMessage& message) override;
   void on_assignments(const model::AssignmentsMessage& message) override;
+  void on_networks(const model::NetworksMessage& message) override;
   void on_end(const Error& reason) override;
 
   os::Loop& loop_;
@@ -74,6 +78,7 @@ class Runner final : private Listener {
   Rng& rng_;
   Log& log_;
   Agent core_;
+  NetworkUpdates networks_;
 
   os::Co<model::NodeDescription> describe();
 

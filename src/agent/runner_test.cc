@@ -47,6 +47,16 @@ class FakeLink final : public Link {
     changed.notify();
     co_return Result<void>{};
   }
+  os::Co<Result<void>> watch_networks(model::SessionId of) override {
+    watches.push_back(of);
+    changed.notify();
+    co_return watch_answer;
+  }
+  os::Co<Result<void>> acknowledge(model::SessionId of, uint64_t version) override {
+    acknowledged.push_back({of, version});
+    changed.notify();
+    co_return acknowledge_answer;
+  }
   void close(model::SessionId) override { closed = true; }
 
   int refusals_left = 0;
@@ -55,6 +65,9 @@ class FakeLink final : public Link {
   model::SessionId session;
   int subscriptions = 0, heartbeats = 0;
   std::deque<StatusUpdate> reports;
+  std::vector<model::SessionId> watches;
+  std::vector<model::NetworksAck> acknowledged;
+  Result<void> watch_answer, acknowledge_answer;
   bool closed = false;
   os::Signal changed;
 
@@ -71,6 +84,11 @@ class ObedientExecutor final : public Executor {
   void on_node(const model::Ref<model::Node>&) override {}
   void on_task(const model::Ref<model::Task>&) override {}
   std::vector<FoundContainer> found() override { return {}; }
+  os::Co<Result<void>> apply_networks(const model::NetworksMessage& message) override {
+    applied.push_back(message.version);
+    while (networks_held) (void)co_await networks_released.wait();
+    co_return Result<void>{};
+  }
   os::Co<model::NodeDescription> describe() override {
     model::NodeDescription description;
     description.hostname = "node";
@@ -94,6 +112,9 @@ class ObedientExecutor final : public Executor {
   }
 
   std::vector<OperationKind> operations;
+  std::vector<uint64_t> applied;
+  bool networks_held = false;
+  os::Signal networks_released;
 
  private:
   os::Loop& loop_;
@@ -171,6 +192,57 @@ TEST_F(RunnerTest, TakesATaskToRunningAndReportsIt) {
   EXPECT_TRUE(
       std::is_sorted(link.reports.begin(), link.reports.end(),
                      [](const auto& a, const auto& b) { return a.status.state < b.status.state; }));
+}
+
+TEST_F(RunnerTest, WatchesItsNetworksOnceASessionAndAcknowledgesWhatTheExecutorHas) {
+  bool sent = false;
+  run_until([&] {
+    if (link.watches.size() == 1 && !std::exchange(sent, true)) {
+      AssignmentsMessage out_of_order{.type = model::AssignmentsType::Incremental,
+                                      .applies_to = "7"};
+      link.listener->on_assignments(out_of_order);
+      link.listener->on_networks({.version = 5, .complete = true, .changes = {}});
+      link.listener->on_networks({.version = 6, .complete = false, .changes = {}});
+    }
+    return link.acknowledged.size() == 2 && link.subscriptions == 2;
+  });
+  EXPECT_EQ(link.watches, std::vector{link.session});
+  EXPECT_EQ(executor.applied, (std::vector<uint64_t>{5, 6}));
+  EXPECT_EQ(link.acknowledged, (std::vector{model::NetworksAck{link.session, 5},
+                                            model::NetworksAck{link.session, 6}}));
+}
+
+TEST_F(RunnerTest, AWatchThatFailsEndsTheSession) {
+  link.watch_answer = unavailable("cut off");
+  run_until([&] { return link.previous_sessions.size() == 2; });
+  EXPECT_EQ(link.watches.size(), 1u);
+}
+
+TEST_F(RunnerTest, AnAcknowledgementThatIsRefusedEndsTheSession) {
+  link.acknowledge_answer = invalid_argument("version 5 was never sent, 4 is the newest");
+  bool sent = false;
+  run_until([&] {
+    if (link.watches.size() == 1 && !std::exchange(sent, true)) {
+      link.listener->on_networks({.version = 5, .complete = true, .changes = {}});
+    }
+    return link.previous_sessions.size() == 2;
+  });
+  EXPECT_EQ(link.acknowledged.size(), 1u);
+}
+
+TEST_F(RunnerTest, AManagerThatDoesNotWaitForAnswersLosesTheSession) {
+  bool sent = false;
+  executor.networks_held = true;
+  run_until([&] {
+    if (link.watches.size() == 1 && !std::exchange(sent, true)) {
+      for (size_t i = 0; i < kNetworkMessagesMax + 2; ++i) {
+        link.listener->on_networks({.version = i + 1, .complete = false, .changes = {}});
+      }
+    }
+    executor.networks_held = link.previous_sessions.size() < 2;
+    executor.networks_released.notify();
+    return !executor.networks_held;
+  });
 }
 
 }  // namespace

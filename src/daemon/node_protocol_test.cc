@@ -2,6 +2,7 @@
 // on loopback.
 #include <gmock/gmock.h>
 
+#include "codec/wire/dispatcher.h"
 #include "crypto/certificate.h"
 #include "daemon/protocol_fixture.h"
 
@@ -91,6 +92,125 @@ TEST_F(NodeProtocolTest, ASessionEndsWithTheTermAndANewOneBegins) {
     t.session.reset();
     co_await t.open();
     EXPECT_EQ(t.ear.ends.size(), 1u);
+  });
+}
+
+// A network that this node takes part in, with a running task of its own.
+model::TaskId attach(T& t, const char* name) {
+  const model::TaskId id = t.assign(name);
+  CHECK(t.manager->store()->update(t.loop.now(), [&](store::WriteTx& tx) -> Result<void> {
+    model::Network network;
+    network.id = model::NetworkId::of("net1");
+    network.spec.annotations.name = "front";
+    network.allocation = model::NetworkAllocation{.ipam = {}, .vni = 4100};
+    if (!tx.read().networks().get(network.id)) RETURN_IF_ERROR(tx.create(network));
+    model::Task task = *tx.read().tasks().get(id);
+    task.networks = {{.network = network.id, .addresses = {"10.0.1.2/24"}, .aliases = {}}};
+    task.status.state = TaskState::Running;
+    return tx.update(std::move(task));
+  }));
+  return id;
+}
+
+TEST_F(NodeProtocolTest, ANodeHearsOfItsNetworksAndATaskIsWithdrawnBeforeItStops) {
+  run([](T& t) -> os::Co<> {
+    co_await t.open(model::kShoalVersion);
+    EXPECT_TRUE(co_await t.link->subscribe(*t.session));
+    EXPECT_TRUE(co_await t.link->watch_networks(*t.session));
+    co_await t.until([&] { return t.ear.networks.size() == 1; });
+    EXPECT_TRUE(t.ear.networks[0].complete);
+    EXPECT_TRUE(co_await t.link->acknowledge(*t.session, t.ear.networks[0].version));
+    const model::TaskId id = attach(t, "task");
+    co_await t.until([&] { return t.ear.networks.size() == 2; });
+    EXPECT_TRUE(std::holds_alternative<model::NetworkView>(*t.ear.networks[1].changes.at(0)));
+    EXPECT_TRUE(std::get<model::EndpointView>(*t.ear.networks[1].changes.at(1)).serving);
+    EXPECT_TRUE(co_await t.link->acknowledge(*t.session, t.ear.networks[1].version));
+
+    const size_t before = t.ear.assignments.size();
+    CHECK(t.manager->store()->update(t.loop.now(), [&](store::WriteTx& tx) {
+      model::Task task = *tx.read().tasks().get(id);
+      task.desired_state = TaskState::Shutdown;
+      return tx.update(std::move(task));
+    }));
+    co_await t.until([&] { return t.ear.networks.size() == 3; });
+    EXPECT_FALSE(std::get<model::EndpointView>(*t.ear.networks[2].changes.at(0)).serving);
+    for (size_t i = 0; i < t.ear.assignments.size(); ++i) {
+      for (const auto& change : t.ear.assignments[i].changes) {
+        EXPECT_EQ(change.task->desired_state, TaskState::Running) << i << " of " << before;
+      }
+    }
+    EXPECT_TRUE(co_await t.link->acknowledge(*t.session, t.ear.networks[2].version));
+    co_await t.until([&] {
+      const auto& last = t.ear.assignments.back().changes;
+      return last.size() == 1 && last[0].task->desired_state == TaskState::Shutdown;
+    });
+  });
+}
+
+TEST_F(NodeProtocolTest, AnswersThatFitNothingAreRefused) {
+  run([](T& t) -> os::Co<> {
+    const auto early = co_await t.link->acknowledge(model::SessionId::of("nobody"), 1);
+    EXPECT_EQ(early.error().code, ErrorCode::NotFound);
+    co_await t.open(model::kShoalVersion);
+    const auto unwatched = co_await t.link->acknowledge(*t.session, 1);
+    EXPECT_EQ(unwatched.error().code, ErrorCode::FailedPrecondition);
+    EXPECT_TRUE(co_await t.link->watch_networks(*t.session));
+    co_await t.until([&] { return t.ear.networks.size() == 1; });
+    const auto unsent = co_await t.link->acknowledge(*t.session, 1'000'000);
+    EXPECT_EQ(unsent.error().code, ErrorCode::InvalidArgument);
+    EXPECT_THAT(t.ear.ends, ElementsAre());
+  });
+}
+
+TEST_F(NodeProtocolTest, ASecondWatchBeginsAnewAndAStaleOneEndsTheSession) {
+  run([](T& t) -> os::Co<> {
+    co_await t.open(model::kShoalVersion);
+    for (size_t i = 1; i <= 2; ++i) {
+      EXPECT_TRUE(co_await t.link->watch_networks(*t.session));
+      co_await t.until([&] { return t.ear.networks.size() == i; });
+      EXPECT_TRUE(t.ear.networks.back().complete);
+    }
+    EXPECT_THAT(t.ear.ends, ElementsAre());
+    t.manager->dispatcher()->end_session(t.node, *t.session);
+    EXPECT_TRUE(co_await t.link->watch_networks(*t.session));
+    co_await t.until([&] { return t.ear.ends.size() == 1; });
+    EXPECT_EQ(t.ear.ends[0].message, "node not registered");
+    t.session.reset();
+  });
+}
+
+// A Docker manager: it knows the Dispatcher's calls and nothing of ours.
+TEST_F(NodeProtocolTest, AManagerThatHasNoNetworksIsTolerated) {
+  run([](T& t) -> os::Co<> {
+    rpc::Server docker(t.loop, t.log, t.credentials);
+    docker.stream("/docker.swarmkit.v1.Dispatcher/Session",
+                  [](rpc::Call& call) -> os::Co<Result<void>> {
+                    (void)co_await call.read();
+                    std::string first =
+                        wire::encode(model::SessionMessage{.session = model::SessionId::of("s1")});
+                    CO_RETURN_IF_ERROR(co_await call.write(std::move(first)));
+                    os::OneShot<bool> over;
+                    const auto guard = call.cancelled().on_stop([over] { over.set(true); });
+                    (void)co_await over;
+                    co_return Result<void>{};
+                  },
+                  {});
+    CHECK(docker.listen("127.0.0.1:0"));
+    agent::Remotes there({"127.0.0.1:" + std::to_string(docker.port())});
+    rpc::ChannelOptions options = t.to_manager(t.credentials);
+    agent::RpcLink to_docker(t.loop, t.log, t.logs, std::move(options), there);
+    model::SessionRequest request;
+    const auto opened = co_await to_docker.open(std::move(request), t.ear);
+    EXPECT_EQ(opened.value_or(model::SessionId()), model::SessionId::of("s1"));
+    EXPECT_TRUE(co_await to_docker.watch_networks(*opened));
+    // The answer of another call of the same connection comes after the refusal of the watch.
+    const auto beat = co_await to_docker.heartbeat(*opened);
+    EXPECT_EQ(beat.error().code, ErrorCode::Unimplemented);
+    EXPECT_THAT(t.ear.ends, ElementsAre());
+    EXPECT_THAT(t.ear.networks, ElementsAre());
+    to_docker.close(*opened);
+    co_await to_docker.finished();
+    co_await docker.close();
   });
 }
 

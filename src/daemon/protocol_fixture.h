@@ -42,6 +42,10 @@ class Ear final : public agent::Listener {
     assignments.push_back(message);
     changed.notify();
   }
+  void on_networks(const model::NetworksMessage& message) override {
+    networks.push_back(message);
+    changed.notify();
+  }
   void on_end(const Error& reason) override {
     ends.push_back(reason);
     changed.notify();
@@ -49,6 +53,7 @@ class Ear final : public agent::Listener {
 
   std::vector<model::SessionMessage> sessions;
   std::vector<model::AssignmentsMessage> assignments;
+  std::vector<model::NetworksMessage> networks;
   std::vector<Error> ends;
   os::Signal changed;
 };
@@ -220,9 +225,10 @@ struct ProtocolFixture : testing::Test {
     loop.run();
     ASSERT_TRUE(finished) << "it hangs";
   }
-  os::Co<> open() {
+  os::Co<> open(uint32_t shoal_version = 0) {
     model::SessionRequest request;
     request.description.hostname = "host";
+    request.description.shoal_version = shoal_version;
     auto opened = co_await link->open(std::move(request), ear);
     EXPECT_TRUE(opened) << opened.error().message;
     if (opened) session = *opened;

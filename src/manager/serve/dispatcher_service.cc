@@ -2,17 +2,10 @@
 
 #include <utility>
 
-#include "codec/wire/dispatcher.h"
+#include "manager/serve/streams.h"
 
 namespace shoal::manager {
 namespace {
-
-// Encoding more changes than this takes longer than the control thread may be held up.
-constexpr size_t kChangesOnLoopMax = 200;
-
-std::unexpected<Error> no_leader() {
-  return unavailable("the manager is not ready");
-}
 
 // "10.0.0.7:51234" -> "10.0.0.7", "[fd00::7]:51234" -> "fd00::7".
 std::string host_of(std::string_view address) {
@@ -21,42 +14,11 @@ std::string host_of(std::string_view address) {
   return std::string(host);
 }
 
-// The one message that opens a stream.
-os::Co<Result<std::string>> opening(rpc::Call& call) {
-  auto bytes = co_await call.read();
-  if (!bytes) co_return std::unexpected(bytes.error());
-  if (!*bytes) co_return invalid_argument("the call has no request");
-  co_return std::move(**bytes);
-}
-
-bool takes_long(const model::SessionMessage&) {
-  return false;
-}
-bool takes_long(const model::AssignmentsMessage& message) {
-  return message.changes.size() > kChangesOnLoopMax;
-}
-
-// Writes what comes into the outbox until it or the call ends; says why.
-template <class Message>
-os::Co<Result<void>> write_out(os::Loop& loop, rpc::Call& call, Outbox<Message>& outbox) {
-  const os::StopToken gone = call.cancelled();
-  for (;;) {
-    auto message = co_await outbox.take(gone);
-    if (!message) co_return std::unexpected(message.error());
-    std::string bytes;
-    if (takes_long(*message)) {
-      bytes = co_await loop.offload([&message] { return wire::encode(*message); });
-    } else {
-      bytes = wire::encode(*message);
-    }
-    CO_RETURN_IF_ERROR(co_await call.write(std::move(bytes)));
-  }
-}
-
 }  // namespace
 
-DispatcherService::DispatcherService(os::Loop& loop, Manager& manager, const Peers& peers)
-    : loop_(loop), manager_(manager), peers_(peers) {
+DispatcherService::DispatcherService(os::Loop& loop, Manager& manager, const Peers& peers,
+                                     NetworksService& networks)
+    : loop_(loop), manager_(manager), peers_(peers), networks_(networks) {
   manager_.serve(this);
 }
 
@@ -94,9 +56,11 @@ void DispatcherService::Streams::end(const Error& reason) {
 void DispatcherService::attach(const model::NodeId& node, const model::SessionId& session,
                                SessionOutbox& outbox) {
   Streams& streams = streams_[node];
-  const Error replaced{ErrorCode::Cancelled, "another stream took its place"};
-  if (streams.messages) streams.messages->end(replaced);
-  if (streams.session != session && streams.assignments) streams.assignments->end(replaced);
+  if (streams.messages) streams.messages->end(replaced());
+  if (streams.session != session) {
+    if (streams.assignments) streams.assignments->end(replaced());
+    networks_.end(node, replaced());
+  }
   streams.session = session;
   streams.messages = &outbox;
 }
@@ -105,7 +69,9 @@ void DispatcherService::detach(const model::NodeId& node, const SessionOutbox& o
   const auto at = streams_.find(node);
   if (at == streams_.end() || at->second.messages != &outbox) return;
   at->second.messages = nullptr;
-  at->second.end(Error{ErrorCode::Cancelled, "the session is over"});
+  const Error over{ErrorCode::Cancelled, "the session is over"};
+  at->second.end(over);
+  networks_.end(node, over);
   if (auto* dispatcher = manager_.dispatcher()) {
     dispatcher->end_session(node, at->second.session);
     manager_.wake();
@@ -140,8 +106,7 @@ os::Co<Result<void>> DispatcherService::assignments(rpc::Call& call) {
   CO_RETURN_IF_ERROR(dispatcher->subscribe(node, session));
   AssignmentsOutbox outbox(loop_);
   Streams& mine = streams_[node];
-  const Error replaced{ErrorCode::Cancelled, "another stream took its place"};
-  if (mine.assignments) mine.assignments->end(replaced);
+  if (mine.assignments) mine.assignments->end(replaced());
   mine.session = session;
   mine.assignments = &outbox;
   manager_.wake();
@@ -179,6 +144,9 @@ os::Co<Result<std::string>> DispatcherService::update_task_status(const rpc::Cal
 }
 
 void DispatcherService::send(dispatcher::Outgoing outgoing) {
+  if (auto* networks = std::get_if<model::NetworksMessage>(&outgoing.message)) {
+    return networks_.send(outgoing.node, outgoing.session, std::move(*networks));
+  }
   const auto at = streams_.find(outgoing.node);
   if (at == streams_.end() || at->second.session != outgoing.session) return;
   Streams& streams = at->second;
@@ -188,11 +156,13 @@ void DispatcherService::send(dispatcher::Outgoing outgoing) {
     if (streams.assignments) streams.assignments->put(std::move(*changes));
   } else if (const auto* end = std::get_if<dispatcher::SessionEnd>(&outgoing.message)) {
     streams.end(end->reason);
+    networks_.end(outgoing.node, end->reason);
   }
 }
 
 void DispatcherService::end_all(const Error& reason) {
   for (auto& [node, streams] : streams_) streams.end(reason);
+  networks_.end_all(reason);
 }
 
 }  // namespace shoal::manager

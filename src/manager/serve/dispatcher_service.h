@@ -12,6 +12,7 @@
 #include <string>
 
 #include "manager/manager.h"
+#include "manager/serve/networks_service.h"
 #include "manager/serve/outbox.h"
 #include "manager/serve/peers.h"
 #include "rpc/server.h"
@@ -20,7 +21,9 @@ namespace shoal::manager {
 
 class DispatcherService final : public Manager::Sessions {
  public:
-  DispatcherService(os::Loop& loop, Manager& manager, const Peers& peers);
+  // `networks` outlives it: what the dispatcher says of networks goes out there.
+  DispatcherService(os::Loop& loop, Manager& manager, const Peers& peers,
+                    NetworksService& networks);
   ~DispatcherService() override;
 
   void add_to(rpc::Server& server);
@@ -50,6 +53,7 @@ class DispatcherService final : public Manager::Sessions {
   os::Loop& loop_;
   Manager& manager_;
   const Peers& peers_;
+  NetworksService& networks_;
   std::map<model::NodeId, Streams> streams_;
 };
 

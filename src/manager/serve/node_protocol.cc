@@ -7,11 +7,13 @@ namespace shoal::manager {
 NodeProtocol::NodeProtocol(os::Loop& loop, Rng& rng, Log& log, Manager& manager,
                            std::shared_ptr<rpc::Credentials> credentials)
     : peers_(manager),
-      dispatcher_(loop, manager, peers_),
+      networks_(loop, manager, peers_),
+      dispatcher_(loop, manager, peers_, networks_),
       ca_(loop, rng, log, manager, peers_),
       logs_(loop, manager.log_broker(), peers_),
       reach_(loop, manager.node_reach(), peers_),
       server_(loop, log, std::move(credentials)) {
+  networks_.add_to(server_);
   dispatcher_.add_to(server_);
   ca_.add_to(server_);
   logs_.add_to(server_);

@@ -1,5 +1,5 @@
 // NodeProtocol: the manager's port for nodes (2377). The four services of docker.swarmkit.v1 that a
-// node needs, and Shoal's own Reach, over TLS that shows the manager's certificate.
+// node needs, and Shoal's own Networks and Reach, over TLS that shows the manager's certificate.
 //
 // Control thread. The manager and the credentials outlive it; call close() before its end.
 #pragma once
@@ -10,6 +10,7 @@
 #include "manager/serve/ca_service.h"
 #include "manager/serve/dispatcher_service.h"
 #include "manager/serve/log_service.h"
+#include "manager/serve/networks_service.h"
 #include "manager/serve/peers.h"
 #include "manager/serve/reach_service.h"
 #include "rpc/server.h"
@@ -29,6 +30,7 @@ class NodeProtocol {
 
  private:
   Peers peers_;
+  NetworksService networks_;
   DispatcherService dispatcher_;
   CaService ca_;
   LogService logs_;
