@@ -232,21 +232,33 @@ TEST_F(NetworksTest, AnAddressIsFreeWhenTheTaskHasEnded) {
   EXPECT_THAT(addresses(tasks[5]), ElementsAre("a 10.7.0.3/29"));
 }
 
-TEST_F(NetworksTest, WhoWaitedForAnAddressAndIsGoneLeavesItToTheNext) {
+TEST_F(NetworksTest, AServiceWaitsForItsVirtualAddressAndItsTasksWithIt) {
   network("a", "10.7.0.0/30");
   attached("first", {"a"});  // Its virtual address is the last one.
   settle();
   attached("web", {"a"});
-  const auto one = new_task("web", 1);
+  const auto task = new_task("web", 1);
   settle();
-  EXPECT_THAT(error_of(one), HasSubstr("no available IPv4 addresses"));
+  EXPECT_THAT(error_of(task), HasSubstr("no available IPv4 addresses"));
   EXPECT_THAT(vips("web"), IsEmpty());
-  attached("next", {"a"});
-  settle();
-  swarm.remove(ServiceId::of("web"));
   swarm.remove(ServiceId::of("first"));
   settle();
-  EXPECT_THAT(vips("next"), ElementsAre("a 10.7.0.2/30"));
+  EXPECT_THAT(vips("web"), ElementsAre("a 10.7.0.2/30"));
+  EXPECT_THAT(error_of(task), HasSubstr("no available IPv4 addresses")) << "one for itself";
+}
+
+TEST_F(NetworksTest, WhoWaitedForAnAddressAndStopsLeavesItToTheNext) {
+  network("a", "10.7.0.0/29");
+  attached("web", {"a"});
+  std::vector<std::string> tasks;
+  for (uint64_t slot = 1; slot <= 6; ++slot) tasks.push_back(new_task("web", slot));
+  settle();
+  ASSERT_EQ(state_of(tasks[4]), TaskState::New);
+  swarm.edit_task(tasks[4], [](model::Task& one) { one.desired_state = TaskState::Remove; });
+  set_state(tasks[0], TaskState::Failed);
+  settle();
+  EXPECT_EQ(state_of(tasks[4]), TaskState::Shutdown);
+  EXPECT_THAT(addresses(tasks[5]), ElementsAre("a 10.7.0.3/29"));
 }
 
 TEST_F(NetworksTest, WhatIsGivenBackHalfwayIsThere) {

@@ -17,6 +17,7 @@ constexpr uint64_t kSeeds = 100;
 
 TEST(Simulation, NoSeedBreaksARule) {
   uint64_t starts = 0, overlaps = 0, leaderships = 0, moves = 0, stops = 0, rebalanced = 0;
+  uint64_t given = 0, filled = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     Swarm swarm({.seed = seed});
     swarm.run();
@@ -27,6 +28,8 @@ TEST(Simulation, NoSeedBreaksARule) {
     moves += swarm.slots().moves();
     stops += swarm.stops().count();
     rebalanced += swarm.stops().rebalanced();
+    given += swarm.addresses().given();
+    filled += swarm.filled_networks();
   }
   // The runs were worth something.
   EXPECT_GT(starts, 50 * kSeeds);
@@ -35,6 +38,8 @@ TEST(Simulation, NoSeedBreaksARule) {
   EXPECT_GT(2 * moves, kSeeds);
   EXPECT_GT(stops, 20 * kSeeds);
   EXPECT_GT(rebalanced, kSeeds);
+  EXPECT_GT(given, 50 * kSeeds);
+  EXPECT_GT(filled, kSeeds / 4);
 }
 
 TEST(Simulation, TheSeedDecidesEveryEvent) {
@@ -214,6 +219,36 @@ TEST(Checkers, ATaskOfAGlobalServiceWithoutANodeIsCaught) {
     plan.create_tasks.back().node_id = {};
   });
   EXPECT_THAT(breaches, Contains(HasSubstr("was made for slot 0")));
+}
+
+// The attachments of the first task that has some, given to the others as well.
+TEST(Checkers, OneAddressForTwoTasksIsCaught) {
+  const auto first = std::make_shared<model::Task>();
+  const auto breaches = breaches_with("allocator", [first](const model::Task& task, auto& plan) {
+    if (task.networks.empty() || !orchestrator::is_live(task) || task.id == first->id) return;
+    if (first->networks.empty()) *first = task;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().networks = first->networks;
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr(" both have ")));
+}
+
+TEST(Checkers, AnAddressOutsideItsNetworkIsCaught) {
+  const auto breaches = breaches_with("allocator", [](const model::Task& task, auto& plan) {
+    if (task.networks.empty() || !orchestrator::is_live(task)) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().networks.front().addresses = {"192.0.2.7/24"};
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("has 192.0.2.7/24, which is not in ")));
+}
+
+TEST(Checkers, NetworksOfAnotherWriterAreCaught) {
+  const auto breaches = breaches_with("scheduler", [](const model::Task& task, auto& plan) {
+    if (task.networks.empty()) return;
+    plan.update_tasks.push_back(task);
+    plan.update_tasks.back().networks.clear();
+  });
+  EXPECT_THAT(breaches, Contains(HasSubstr("scheduler wrote the networks")));
 }
 
 }  // namespace

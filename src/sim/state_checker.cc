@@ -87,6 +87,8 @@ void StateChecker::on_plan(std::string_view loop, const store::Tables& tables,
   for (const Task& after : plan.update_tasks) {
     if (const auto before = tables.tasks().get(after.id)) check_writer(loop, *before, after);
   }
+  if (!plan.update_networks.empty() && loop != "allocator")
+    trace_.breach("{} wrote a network", loop);
   for (const model::Node& after : plan.update_nodes) {
     if (const auto before = tables.nodes().get(after.id)) check_node_writer(loop, *before, after);
   }
@@ -105,6 +107,7 @@ void StateChecker::check_writer(std::string_view loop, const Task& before, const
        {"replicated", "global", "restart", "rebalance"}, "desired state");
   only(after.node_id != before.node_id, {"scheduler"}, "node");
   only(after.endpoint != before.endpoint, {"allocator"}, "endpoint");
+  only(after.networks != before.networks, {"allocator"}, "networks");
   if (after.status == before.status) return;
   const TaskState from = before.status.state, to = after.status.state;
   if (to == TaskState::Pending && from < to) return only(true, {"allocator"}, "state pending");
@@ -121,8 +124,13 @@ void StateChecker::check_writer(std::string_view loop, const Task& before, const
 
 void StateChecker::check_node_writer(std::string_view loop, const model::Node& before,
                                      const model::Node& after) {
-  if (loop != "dispatcher") trace_.breach("{} wrote node {}", loop, after.id);
   if (after.spec != before.spec) trace_.breach("{} wrote the spec of {}", loop, after.id);
+  model::Node rest = after;
+  rest.attachments = before.attachments;
+  if (after.attachments != before.attachments && loop != "allocator") {
+    trace_.breach("{} wrote the attachments of {}", loop, after.id);
+  }
+  if (rest != before && loop != "dispatcher") trace_.breach("{} wrote node {}", loop, after.id);
 }
 
 }  // namespace shoal::sim

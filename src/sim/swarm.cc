@@ -14,6 +14,7 @@ constexpr Duration kJoinPause = 30s;  // between two looks whether a node is to 
 constexpr Duration kSetUp = 1s;       // from being known to the manager to the first session
 constexpr Duration kLook = 1s;        // between two looks at breaches and convergence
 constexpr Duration kRest = 15s;       // converged must stay converged so long
+constexpr Duration kClearUpMax = 1min;
 constexpr size_t kReportLines = 400;
 
 }  // namespace
@@ -42,6 +43,7 @@ Swarm::Swarm(Options options)
       states_(trace_),
       stops_(trace_),
       networks_(loop_, trace_, agents_),
+      addresses_(trace_),
       containers_(std::make_unique<Containers>(*this)),
       manager_(loop_, rng_, faults_, trace_,
                [this](dispatcher::Outgoing outgoing) {
@@ -55,6 +57,7 @@ Swarm::Swarm(Options options)
   manager_.add_observer(states_);
   manager_.add_observer(stops_);
   manager_.add_observer(networks_);
+  manager_.add_observer(addresses_);
   if (options_.on_lead) manager_.on_lead(options_.on_lead);
 }
 
@@ -79,6 +82,7 @@ void Swarm::run() {
   user_.rebalance_all();
   if (!converges()) return;
   for (const std::string& problem : uneven(manager_.read())) trace_.breach("uneven: {}", problem);
+  if (trace_.breaches().empty()) clear_up();
 }
 
 // Everything reaches its end, in the time for it, and stays there for a while. Returns after how
@@ -99,6 +103,54 @@ std::optional<Duration> Swarm::converges() {
     }
   }
   return reached;
+}
+
+bool Swarm::until(Duration most, const std::function<bool()>& condition) {
+  for (const Time end = loop_.now() + most; loop_.now() < end;) {
+    if (!passes(kLook)) return false;
+    if (manager_.is_up() && condition()) return true;
+  }
+  return false;
+}
+
+// Of what is held, nothing may be left but the addresses of the nodes.
+void Swarm::clear_up() {
+  user_.remove_all_services();
+  if (!until(kClearUpMax, [this] { return manager_.read().tasks().size() == 0; })) {
+    return trace_.breach("{} tasks outlive every service", manager_.read().tasks().size());
+  }
+  const auto networks = manager_.read().networks().all();
+  for (const auto& [id, network] : networks) {
+    const size_t nodes = network->spec.ingress ? manager_.read().nodes().size() : 0;
+    if (addresses_.held_count(id) != nodes) {
+      trace_.breach("{} addresses of {} are held by {} nodes", addresses_.held_count(id),
+                    network->name(), nodes);
+    }
+    if (!network->allocation)
+      trace_.breach("{} has no subnet: {}", network->name(), network->error);
+    if (is_small(*network) && !fill(*network)) return;
+  }
+}
+
+// Every address of the network can be had, and one more task says that there is none.
+bool Swarm::fill(const model::Network& network) {
+  ++filled_networks_;
+  size_t attached = 0, refused = 0;
+  const bool full = user_.fill(network) && until(kClearUpMax, [&] {
+                      attached = refused = 0;
+                      for (const auto& [id, task] : manager_.read().tasks().all()) {
+                        attached +=
+                            !task->networks.empty() && !model::is_terminal(task->status.state);
+                        refused += task->status.error.starts_with("no available IPv4 addresses");
+                      }
+                      return attached == kSmallNetworkRoom && refused == 1;
+                    });
+  if (!full) {
+    trace_.breach("{} tasks found an address in {} and {} did not", attached, network.name(),
+                  refused);
+  }
+  user_.remove_all_services();
+  return full && until(kClearUpMax, [this] { return manager_.read().tasks().size() == 0; });
 }
 
 void Swarm::found() {
@@ -173,7 +225,7 @@ void Swarm::heal() {
   healed_ = true;
   faults_ = {};
   user_.stop();
-  user_.tidy_nodes();
+  user_.tidy();
   for (const auto& agent : agents_) agent->heal();
 }
 

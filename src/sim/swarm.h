@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/address_checker.h"
 #include "sim/convergence.h"
 #include "sim/network_checker.h"
 #include "sim/slot_checker.h"
@@ -34,8 +35,8 @@ class Swarm {
   explicit Swarm(Options options);
   ~Swarm();
 
-  // Trouble, then healing, then a while of rest, then a rebalance of everything. Ends early at the
-  // first breach.
+  // Trouble, then healing, then a while of rest, then a rebalance of everything; then everything is
+  // removed and must be free again. Ends early at the first breach.
   void run();
 
   const std::vector<std::string>& breaches() const { return trace_.breaches(); }
@@ -45,6 +46,9 @@ class Swarm {
   const SlotChecker& slots() const { return slots_; }
   const StopChecker& stops() const { return stops_; }
   const NetworkChecker& networks() const { return networks_; }
+  const AddressChecker& addresses() const { return addresses_; }
+  // Small networks that were filled in the end.
+  uint64_t filled_networks() const { return filled_networks_; }
   const ManagerHost& manager() const { return manager_; }
   // How often containers started: what the run was worth.
   uint64_t container_starts() const { return container_starts_; }
@@ -62,6 +66,9 @@ class Swarm {
   bool passes(Duration time);
   std::optional<Duration> converges();
   void heal();
+  bool until(Duration most, const std::function<bool()>& condition);
+  void clear_up();
+  bool fill(const model::Network& network);
   AgentHost& some_agent() { return *agents_[rng_.below(agents_.size())]; }
 
   Options options_;
@@ -73,6 +80,7 @@ class Swarm {
   StateChecker states_;
   StopChecker stops_;
   NetworkChecker networks_;
+  AddressChecker addresses_;
   std::unique_ptr<Containers> containers_;
   ManagerHost manager_;
   User user_;
@@ -80,6 +88,7 @@ class Swarm {
   size_t nodes_made_ = 0;
   bool healed_ = false;
   uint64_t container_starts_ = 0;
+  uint64_t filled_networks_ = 0;
   Duration time_to_converge_{0};
 };
 

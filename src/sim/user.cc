@@ -34,6 +34,12 @@ void User::start() {
 
 void User::act() {
   const size_t services = manager_.read().services().size();
+  if (rng_.chance(0.3)) {
+    const uint64_t how = rng_.below(4);
+    if (how == 0) return create_network();
+    if (how == 1) return remove_network();
+    return change_networks();
+  }
   const uint64_t what = rng_.below(12);
   if (services == 0 || (what < 2 && services < kServicesMax)) return create_service();
   if (what < 3) return remove_service();
@@ -68,6 +74,10 @@ model::Service User::some_new_service() {
   task.container.image = "busybox";
   if (rng_.chance(0.8)) task.restart = some_policy(rng_);
   if (rng_.chance(0.3)) task.placement = model::Placement{.constraints = {"node.labels.zone != b"}};
+  some_networks(service);
+  // Half of them name their networks where they stay.
+  if (rng_.chance(0.5)) task.networks = std::exchange(service.spec.networks, {});
+  publish_or_not(service);
   service.spec.task = std::make_shared<const model::TaskSpec>(std::move(task));
   service.spec_version = 1;
   return service;
@@ -150,7 +160,7 @@ void User::remove_node() {
   (void)manager_.write([&](store::WriteTx& tx) { return tx.remove(node->id); });
 }
 
-void User::tidy_nodes() {
+void User::tidy() {
   const auto done = manager_.write([&](store::WriteTx& tx) -> Result<void> {
     const auto nodes = tx.read().nodes().all();
     for (const auto& [id, stored] : nodes) {
@@ -162,9 +172,9 @@ void User::tidy_nodes() {
       }
       RETURN_IF_ERROR(tx.update(std::move(node)));
     }
-    return {};
+    return leave_room(tx);
   });
-  if (!done) loop_.after(1s, [this] { tidy_nodes(); });
+  if (!done) loop_.after(1s, [this] { tidy(); });
 }
 
 }  // namespace shoal::sim
