@@ -51,10 +51,23 @@ class Leader {
         node.id = model::NodeId::random(rng_);
         node.description.hostname = fmt::format("host{}", i);
         node.description.resources = {.nano_cpus = 4'000'000'000, .memory_bytes = 8LL << 30};
+        node.description.shoal_version = model::kShoalVersion;
         node.status.state = model::NodeState::Ready;
         RETURN_IF_ERROR(tx.create(std::move(node)));
       }
       return {};
+    }));
+  }
+
+  // With room for every task.
+  void create_networks() {
+    must(store_.update(now(), [&](WriteTx& tx) -> Result<void> {
+      model::Cluster cluster;
+      cluster.id = model::ClusterId::random(rng_);
+      RETURN_IF_ERROR(tx.create(std::move(cluster)));
+      RETURN_IF_ERROR(tx.create(bench::large_network(rng_, "ingress", "10.0.0.0/16")));
+      RETURN_IF_ERROR(tx.create(bench::large_network(rng_, "net0", "10.1.0.0/16")));
+      return tx.create(bench::large_network(rng_, "net1", "10.2.0.0/16"));
     }));
   }
 
@@ -137,6 +150,7 @@ int run(const std::string& parent) {
   {
     Leader leader(folder + "/store.db");
     leader.create_nodes(3);
+    leader.create_networks();
     leader.run();
   }
   std::filesystem::remove_all(folder);

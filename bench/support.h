@@ -94,6 +94,17 @@ struct Memory {
   }();
 };
 
+// An overlay with the given subnet, not allocated yet.
+inline model::Network large_network(Rng& rng, std::string name, std::string subnet) {
+  model::Network network;
+  network.id = model::NetworkId::random(rng);
+  network.spec.ingress = name == "ingress";
+  network.spec.annotations.name = std::move(name);
+  network.spec.driver.name = "overlay";
+  network.spec.ipam.emplace_back().subnet = std::move(subnet);
+  return network;
+}
+
 // A service as in P8: 6 variables, 2 networks, a published port.
 inline model::Service realistic_service(Rng& rng, uint64_t replicas) {
   model::Service service;
