@@ -1,6 +1,7 @@
 #include "api/filters.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace shoal::api {
@@ -62,6 +63,38 @@ bool filter_allows_labels(const FilterValues& filters, std::string_view name,
     if (label == labels.end()) return false;
     return equals == std::string::npos || label->second == wanted.substr(equals + 1);
   });
+}
+
+bool name_matches(std::string_view name, std::string_view pattern) {
+  const bool at_start = pattern.starts_with('^');
+  if (at_start) pattern.remove_prefix(1);
+  const bool at_end = pattern.ends_with('$');
+  if (at_end) pattern.remove_suffix(1);
+  if (pattern.starts_with('/')) {
+    pattern.remove_prefix(1);
+    if (!at_start) return at_end ? name == pattern : name.starts_with(pattern);
+  }
+  if (at_start && at_end) return name == pattern;
+  if (at_start) return name.starts_with(pattern);
+  if (at_end) return name.ends_with(pattern);
+  return name.find(pattern) != std::string_view::npos;
+}
+
+Result<Time> parse_until(const std::string& text, Time now) {
+  if (auto time = parse_rfc3339(text)) return *time;
+  char* unit = nullptr;
+  const double number = std::strtod(text.c_str(), &unit);
+  const std::string_view rest = unit;
+  Duration one{0};
+  if (rest.empty() || rest == "s") one = 1s;
+  if (rest == "m") one = 1min;
+  if (rest == "h") one = 1h;
+  const double ns = number * double(one.count());
+  // Also false for what is no number.
+  const bool sound = !text.empty() && unit != text.c_str() && one > 0s && ns >= 0 && ns < 9e18;
+  if (!sound) return invalid_argument("invalid filter 'until={}'", text);
+  const Duration length{int64_t(ns)};
+  return rest.empty() ? Time{} + length : now - length;
 }
 
 }  // namespace shoal::api

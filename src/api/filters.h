@@ -39,4 +39,12 @@ bool filter_allows_any(const FilterValues& filters, std::string_view name, Predi
 bool filter_allows_labels(const FilterValues& filters, std::string_view name,
                           const model::Labels& labels);
 
+// Docker matches names as regular expressions; people use parts and ^anchors$ of them. A slash in
+// front is what containers' names begin with.
+bool name_matches(std::string_view name, std::string_view pattern);
+
+// The "until" of prune: a Unix time, a date, or a duration before `now` ("24h") in whole units.
+// InvalidArgument "invalid filter 'until=x'".
+Result<Time> parse_until(const std::string& text, Time now);
+
 }  // namespace shoal::api

@@ -41,5 +41,28 @@ TEST(Filters, OneOfTheValuesIsEnoughButAllLabelsMustFit) {
   EXPECT_FALSE(filter_allows_labels(filters, "label", {{"y", "1"}}));
 }
 
+TEST(Filters, NamesMatchInPartOrBetweenAnchors) {
+  for (const char* pattern : {"eb", "^we", "eb$", "^web$", "/web", "^/web$", ""}) {
+    EXPECT_TRUE(name_matches("web", pattern)) << pattern;
+  }
+  for (const char* pattern : {"^eb", "we$", "^we$", "WEB", "/eb"}) {
+    EXPECT_FALSE(name_matches("web", pattern)) << pattern;
+  }
+}
+
+TEST(Filters, UntilIsATimeOrADurationBeforeNow) {
+  const Time now = Time{} + 100h;
+  EXPECT_EQ(parse_until("1h", now), now - 1h);
+  EXPECT_EQ(parse_until("1.5m", now), now - 90s);
+  EXPECT_EQ(parse_until("0s", now), now);
+  EXPECT_EQ(parse_until("1700000000", now), Time{1'700'000'000'000'000'000});
+  EXPECT_EQ(parse_until("2023-11-14T22:13:20Z", now), Time{1'700'000'000'000'000'000});
+  for (const char* text : {"", "abc", "h", "-1h", "1y", "1e300h", "1e12h", "nan", "inf", "1h30m"}) {
+    const auto until = parse_until(text, now);
+    ASSERT_FALSE(until) << text;
+    EXPECT_EQ(until.error().message, fmt::format("invalid filter 'until={}'", text));
+  }
+}
+
 }  // namespace
 }  // namespace shoal::api

@@ -65,6 +65,19 @@ TEST_F(StoreEvents, NodesAreToldWhenTheirStateOrSpecChangesAndTasksNever) {
                             "service create web name=web"}));
 }
 
+TEST_F(StoreEvents, NetworksAreToldWhenTheyComeAndGoButNotOfTheAllocatorsWork) {
+  model::Network network;
+  network.id = model::NetworkId::of("front-id");
+  network.spec.annotations.name = "front";
+  swarm_.create(network);
+  EXPECT_EQ(heard(), Lines{"network create front-id name=front"});
+  model::Network allocated = *swarm_.store().read().networks().get(network.id);
+  allocated.allocation.emplace();
+  swarm_.update(allocated);
+  swarm_.remove(network.id);
+  EXPECT_EQ(heard(), Lines{"network remove front-id name=front"});
+}
+
 TEST_F(StoreEvents, AListenerThatFallsTooFarBehindIsCutOff) {
   auto slow = bus_.listen();
   for (size_t n = 0; n <= kListenerQueueMax; ++n) bus_.post({.type = "node"});

@@ -97,6 +97,18 @@ api::RemoteContainers::Here containers_here(containers::Containers& containers) 
           [&containers](const std::string& id) { return containers.execs().find(id).has_value(); }};
 }
 
+api::NetworksApi::Node node_of(const Flags& flags, Machine& machine, Log& log) {
+  const auto find_container = [&machine](const std::string& ref) -> Result<std::string> {
+    ASSIGN_OR_RETURN(const auto container, machine.containers->find(ref));
+    return container->id;
+  };
+  return {.network = *machine.network,
+          .name = engine_id(flags.data_root, log),
+          .created = machine.loop.now(),
+          .find_container = find_container,
+          .known = {}};
+}
+
 }  // namespace
 
 struct Service::Handlers {
@@ -115,7 +127,7 @@ struct Service::Handlers {
         images(
             machine.loop, *machine.images,
             [&machine](const std::string& image) { return users_of(machine, image); }, bus),
-        networks(*machine.network, engine_id(flags.data_root, log), machine.loop.now()),
+        networks(context, node_of(flags, machine, log)),
         remote_containers(containers_here(*machine.containers), node),
         reached(log, [this](auto& request, auto& responder) { return handle(request, responder); }),
         server(machine.loop, log,

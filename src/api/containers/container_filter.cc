@@ -14,22 +14,6 @@ bool any(const Values& values, Predicate predicate) {
   return std::any_of(values.begin(), values.end(), predicate);
 }
 
-// Docker matches names and ids as regular expressions; people use parts and ^anchors$ of them.
-bool name_matches(std::string_view name, std::string_view pattern) {
-  const bool at_start = pattern.starts_with('^');
-  if (at_start) pattern.remove_prefix(1);
-  const bool at_end = pattern.ends_with('$');
-  if (at_end) pattern.remove_suffix(1);
-  if (pattern.starts_with('/')) {
-    pattern.remove_prefix(1);
-    if (!at_start) return at_end ? name == pattern : name.starts_with(pattern);
-  }
-  if (at_start && at_end) return name == pattern;
-  if (at_start) return name.starts_with(pattern);
-  if (at_end) return name.ends_with(pattern);
-  return name.find(pattern) != std::string_view::npos;
-}
-
 struct PortPattern {
   int first = 0, last = 0;
   std::string protocol;

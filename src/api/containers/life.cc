@@ -51,24 +51,6 @@ std::string exit_text(const containers::ExitStatus& exit) {
   return json.take() + "\n";
 }
 
-// Docker's "until": a Unix time, or a duration before now ("24h") in whole units.
-Result<Time> parse_until(const std::string& text, Time now) {
-  if (auto time = parse_rfc3339(text)) return *time;
-  char* unit = nullptr;
-  const double number = std::strtod(text.c_str(), &unit);
-  const std::string_view rest = unit;
-  const auto before = [&](Duration duration) {
-    return now - Duration(int64_t(number * double(duration.count())));
-  };
-  if (!text.empty() && unit != text.c_str() && number >= 0 && number < 1e12) {
-    if (rest.empty()) return Time{int64_t(number * 1e9)};
-    if (rest == "h") return before(1h);
-    if (rest == "m") return before(1min);
-    if (rest == "s") return before(1s);
-  }
-  return invalid_argument("invalid filter 'until={}'", text);
-}
-
 }  // namespace
 
 os::Co<Result<void>> ContainerApi::create(Request& request, Responder& responder) {

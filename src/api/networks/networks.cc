@@ -1,181 +1,214 @@
 #include "api/networks/networks.h"
 
-#include <algorithm>
+#include "api/listing.h"
+#include "api/networks/network_details.h"
+#include "api/networks/network_filter.h"
 
 namespace shoal::api {
 namespace {
 
 using codec::JsonWriter;
-using netdriver::NetworkMode;
+using codec::NetworkResource;
+using model::Network;
+using model::Ref;
 
-constexpr auto kBridge = "bridge";
-constexpr auto kNone = "none";
+// More matches than this are counted as this many in the error.
+constexpr size_t kMatchesMax = 100;
 
-Result<FilterValues> network_filters(const Request& request) {
-  ASSIGN_OR_RETURN(FilterValues filters, parse_filters(request.query_value("filters")));
-  RETURN_IF_ERROR(
-      check_filter_names(filters, {"dangling", "driver", "id", "label", "name", "scope", "type"}));
-  if (const auto types = filters.find("type"); types != filters.end()) {
-    for (const auto& type : types->second) {
-      if (type != "builtin" && type != "custom") {
-        return invalid_argument("invalid filter: 'type'='{}'", type);
-      }
-    }
+bool wants(std::string_view scope, std::string_view which) {
+  return scope.empty() || scope == which;
+}
+
+NetworkResource resource_of(const model::NetworkView& view) {
+  NetworkResource shown;
+  shown.name = view.name;
+  shown.id = view.id.str();
+  shown.scope = "swarm";
+  shown.driver = "overlay";
+  for (const auto& config : view.ipam) {
+    shown.ipv6 = shown.ipv6 || config.subnet.find(':') != std::string::npos;
   }
-  return filters;
+  shown.ipam = view.ipam;
+  shown.internal = view.internal;
+  shown.ingress = view.ingress;
+  shown.options = view.options;
+  shown.options[std::string(codec::kVniOption)] = std::to_string(view.vni);
+  return shown;
 }
 
-// Docker's order of the fields that only say what a network is not.
-void encode_nature(JsonWriter& json) {
-  json.field("Internal", false).field("Attachable", false).field("Ingress", false);
-  json.key("ConfigFrom").begin_object().field("Network", "").end_object();
-  json.field("ConfigOnly", false);
+std::string encode_list(const std::vector<NetworkResource>& networks,
+                        const std::vector<Ref<Network>>& stored, const FilterValues& filters,
+                        const std::set<std::string>& used) {
+  JsonWriter json;
+  json.begin_array();
+  for (const auto& network : networks) {
+    if (fits(filters, network, used)) codec::encode_network(json, network);
+  }
+  for (const auto& network : stored) {
+    const NetworkResource shown = codec::resource_of(*network);
+    if (fits(filters, shown, used)) codec::encode_network(json, shown);
+  }
+  json.end_array();
+  return json.take();
 }
 
-// What is not there yet, by the name that the answer gives it.
-Handler refuse(std::string what) {
-  return [what = std::move(what)](Request&, Responder&) -> os::Co<Result<void>> {
-    return [](std::string named) -> os::Co<Result<void>> {
-      co_return unimplemented("{} is not supported by this version of Shoal yet", named);
-    }(what);
-  };
+std::string encode_one(const NetworkResource& network) {
+  JsonWriter json;
+  codec::encode_network(json, network);
+  return json.take();
 }
 
 }  // namespace
 
-NetworksApi::NetworksApi(const netdriver::NodeNetwork& network, std::string node, Time created)
-    : network_(network), node_(std::move(node)), created_(created) {
-  networks_ = {{kBridge, "bridge", id_of(kBridge)},
-               {"host", "host", id_of("host")},
-               {kNone, "null", id_of(kNone)}};
-}
-
-std::string NetworksApi::id_of(std::string_view name) const {
-  constexpr uint64_t kOffset = 14695981039346656037u;  // FNV-1a, only to seed the digits.
-  constexpr uint64_t kPrime = 1099511628211u;
-  uint64_t seed = kOffset;
-  for (const char c : node_ + "/" + std::string(name)) seed = (seed ^ uint8_t(c)) * kPrime;
-  Rng rng(seed);
-  std::string id;
-  for (int i = 0; i < 4; ++i) id += fmt::format("{:016x}", rng.next());
-  return id;
-}
+NetworksApi::NetworksApi(Context context, Node node)
+    : context_(context), node_(std::move(node)), local_(node_.network, node_.name, node_.created) {}
 
 void NetworksApi::add_routes(Router& router) {
   router.get("/networks", [this](Request& q, Responder& p) { return list(q, p); });
   router.get("/networks/{id}", [this](Request& q, Responder& p) { return inspect(q, p); });
+  router.post("/networks/create", [this](Request& q, Responder& p) { return create(q, p); });
+  router.post("/networks/prune", [this](Request& q, Responder& p) { return prune(q, p); });
   router.del("/networks/{id}", [this](Request& q, Responder& p) { return remove(q, p); });
-  router.post("/networks/create", refuse("creating networks"));
-  router.post("/networks/prune", [](Request&, Responder& responder) -> os::Co<Result<void>> {
-    responder.json(200, R"({"NetworksDeleted":[]})");  // The predefined ones are never pruned.
-    co_return Result<void>{};
-  });
-  router.post("/networks/{id}/connect", refuse("connecting a container to another network"));
-  router.post("/networks/{id}/disconnect", refuse("disconnecting a container from its network"));
+  router.post("/networks/{id}/connect", [this](Request& q, Responder& p) { return connect(q, p); });
+  router.post("/networks/{id}/disconnect",
+              [this](Request& q, Responder& p) { return disconnect(q, p); });
 }
 
-bool NetworksApi::fits(const FilterValues& filters, const Predefined& network) const {
-  const auto holds = [](const std::string& text) {
-    return [&text](const std::string& part) { return text.find(part) != std::string::npos; };
-  };
-  const auto is_no = [](const std::string& value) { return value == "false" || value == "0"; };
-  return filter_allows_any(filters, "name", holds(network.name)) &&
-         filter_allows_any(filters, "id", holds(network.id)) &&
-         filter_allows(filters, "driver", network.driver) &&
-         filter_allows(filters, "scope", "local") && filter_allows(filters, "type", "builtin") &&
-         filter_allows_any(filters, "dangling", is_no) &&
-         filter_allows_labels(filters, "label", {});
+std::vector<KnownNetwork> NetworksApi::known() const {
+  return node_.known ? node_.known() : std::vector<KnownNetwork>();
+}
+
+std::vector<NetworkResource> NetworksApi::known_resources() {
+  std::vector<NetworkResource> networks;
+  if (context_.swarm.store()) return networks;  // The store knows more of them.
+  for (const auto& network : known()) networks.push_back(resource_of(network.view));
+  return networks;
+}
+
+void NetworksApi::add_containers(NetworkResource& shown) const {
+  if (shown.scope == "local") return local_.add_containers(shown);
+  for (auto& network : known()) {
+    if (network.view.id.view() == shown.id) shown.containers = std::move(network.containers);
+  }
+}
+
+// Those that services name or this node's containers are in.
+std::set<std::string> NetworksApi::used_networks() {
+  std::set<std::string> used;
+  for (const auto& network : known()) {
+    if (!network.containers.empty()) used.insert(network.view.id.str());
+  }
+  const store::Store* store = context_.swarm.store();
+  if (!store) return used;
+  for (const auto& [id, service] : store->read().services().all()) {
+    for (const auto& network : service->spec.task->networks) used.insert(network.target);
+  }
+  for (const auto& [id, network] : store->read().networks().all()) {
+    if (network->spec.ingress) used.insert(id.str());  // Never one to clear away.
+  }
+  return used;
 }
 
 os::Co<Result<void>> NetworksApi::list(Request& request, Responder& responder) {
-  CO_ASSIGN_OR_RETURN(const FilterValues filters, network_filters(request));
-  JsonWriter json;
-  json.begin_array();
-  for (const auto& network : networks_) {
-    if (fits(filters, network)) encode(json, network, false);
+  CO_ASSIGN_OR_RETURN(FilterValues filters, network_filters(request));
+  const store::Store* before = context_.swarm.store();
+  CO_RETURN_IF_ERROR(
+      co_await reserve_list(responder, before ? before->read().networks().size() : 0));
+  std::vector<NetworkResource> networks = local_.all();
+  for (auto& network : known_resources()) networks.push_back(std::move(network));
+  std::vector<Ref<Network>> stored;
+  if (const store::Store* store = context_.swarm.store()) {
+    for (const auto& [id, network] : store->read().networks().all()) stored.push_back(network);
   }
-  json.end_array();
-  responder.json(200, json.take());
-  co_return Result<void>{};
+  std::set<std::string> used;
+  if (filters.contains("dangling")) used = used_networks();
+  const size_t count = stored.size();
+  auto encode = [networks = std::move(networks), stored = std::move(stored),
+                 filters = std::move(filters),
+                 used = std::move(used)] { return encode_list(networks, stored, filters, used); };
+  co_return co_await answer_list(context_.loop, responder, count, std::move(encode));
+}
+
+// By id or name.
+std::optional<NetworksApi::Found> NetworksApi::find_exactly(std::string_view ref,
+                                                            std::string_view scope) {
+  const auto is_meant = [ref](const NetworkResource& shown) {
+    return shown.id == ref || shown.name == ref;
+  };
+  if (wants(scope, "local")) {
+    for (auto& shown : local_.all()) {
+      if (is_meant(shown)) return Found{std::move(shown), nullptr};
+    }
+  }
+  if (!wants(scope, "swarm")) return std::nullopt;
+  if (const store::Store* store = context_.swarm.store()) {
+    const auto& table = store->read().networks();
+    Ref<Network> network;
+    if (ref.size() <= kIdLength) network = table.get(model::NetworkId::of(ref));
+    if (!network) network = table.by_name(ref);
+    if (network && (network->id.view() == ref || network->name() == ref)) {
+      return Found{codec::resource_of(*network), network};
+    }
+    if (auto shown = predefined_in_swarm(ref)) return Found{std::move(*shown), nullptr};
+  }
+  for (auto& shown : known_resources()) {
+    if (is_meant(shown)) return Found{std::move(shown), nullptr};
+  }
+  return std::nullopt;
+}
+
+std::vector<NetworksApi::Found> NetworksApi::find_beginning(std::string_view ref,
+                                                            std::string_view scope) {
+  std::vector<Found> found;
+  if (ref.empty()) return found;
+  const auto take = [&](std::vector<NetworkResource> networks) {
+    for (auto& shown : networks) {
+      if (shown.id.starts_with(ref)) found.push_back({std::move(shown), nullptr});
+    }
+  };
+  if (wants(scope, "local")) take(local_.all());
+  if (!wants(scope, "swarm")) return found;
+  take(known_resources());
+  if (const store::Store* store = context_.swarm.store()) {
+    for (const auto& network : store->read().networks().by_prefix(ref, kMatchesMax)) {
+      found.push_back({codec::resource_of(*network), network});
+    }
+  }
+  return found;
 }
 
 // By id, by name, then by an unambiguous beginning of the id.
-Result<const NetworksApi::Predefined*> NetworksApi::find(std::string_view name_or_id) const {
-  std::vector<const Predefined*> begins;
-  for (const auto& network : networks_) {
-    if (network.id == name_or_id || network.name == name_or_id) return &network;
-    if (network.id.starts_with(name_or_id)) begins.push_back(&network);
-  }
-  if (begins.empty()) return not_found("network {} not found", name_or_id);
+Result<NetworksApi::Found> NetworksApi::find(std::string_view ref, std::string_view scope) {
+  if (auto found = find_exactly(ref, scope)) return std::move(*found);
+  std::vector<Found> begins = find_beginning(ref, scope);
+  if (begins.empty()) return not_found("network {} not found", ref);
   if (begins.size() > 1) {
-    return invalid_argument("network {} is ambiguous ({} matches found based on ID prefix)",
-                            name_or_id, begins.size());
+    return invalid_argument("network {} is ambiguous ({} matches found based on ID prefix)", ref,
+                            begins.size());
   }
-  return begins[0];
+  return std::move(begins[0]);
 }
 
 os::Co<Result<void>> NetworksApi::inspect(Request& request, Responder& responder) {
   const auto id = request.param("id");
-  CO_ASSIGN_OR_RETURN(const Predefined* network, find(id));
-  const auto scope = request.query_value("scope");
-  if (!scope.empty() && scope != "local") co_return not_found("network {} not found", id);
-  JsonWriter json;
-  encode(json, *network, true);
-  responder.json(200, json.take());
-  co_return Result<void>{};
-}
-
-os::Co<Result<void>> NetworksApi::remove(Request& request, Responder&) {
-  const auto id = request.param("id");
-  CO_ASSIGN_OR_RETURN(const Predefined* network, find(id));
-  co_return permission_denied("{} is a pre-defined network and cannot be removed", network->name);
-}
-
-void NetworksApi::encode(JsonWriter& json, const Predefined& network, bool with_containers) const {
-  const bool is_bridge = network.name == kBridge;
-  json.begin_object().field("Name", network.name).field("Id", network.id);
-  json.field("Created", created_).field("Scope", "local");
-  json.field("Driver", network.driver).field("EnableIPv4", true).field("EnableIPv6", false);
-  json.key("IPAM").begin_object().field("Driver", "default").key("Options").null();
-  json.key("Config");
-  if (is_bridge) {
-    const auto& subnet = network_.subnet();
-    const network::Subnet whole{subnet.first(), subnet.length};
-    json.begin_array().begin_object().field("Subnet", whole.str());
-    json.field("Gateway", subnet.address.str()).end_object().end_array();
-  } else {
-    json.null();
+  CO_ASSIGN_OR_RETURN(Found found, find(id, request.query_value("scope")));
+  add_containers(found.shown);
+  if (!found.stored) {
+    responder.json(200, encode_one(found.shown));
+    co_return Result<void>{};
   }
-  json.end_object();
-  encode_nature(json);
-  json.key("Containers").begin_object();
-  if (with_containers) encode_containers(json, network);
-  json.end_object();
-  std::map<std::string, std::string> options;
-  if (is_bridge) {
-    options = {{"com.docker.network.bridge.default_bridge", "true"},
-               {"com.docker.network.bridge.enable_icc", "true"},
-               {"com.docker.network.bridge.enable_ip_masquerade", "true"},
-               {"com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"},
-               {"com.docker.network.bridge.name", network_.bridge()},
-               {"com.docker.network.driver.mtu", std::to_string(network_.mtu())}};
-  }
-  json.field("Options", options);
-  json.field("Labels", std::map<std::string, std::string>{}).end_object();
-}
-
-void NetworksApi::encode_containers(JsonWriter& json, const Predefined& network) const {
-  const auto mode = network.name == kBridge ? NetworkMode::Bridge : NetworkMode::None;
-  if (mode == NetworkMode::None && network.name != kNone) return;  // Host needs no endpoint.
-  for (const auto& endpoint : network_.endpoints()) {
-    if (endpoint.mode != mode) continue;
-    const bool addressed = endpoint.address.has_value();
-    json.key(endpoint.container_id).begin_object().field("Name", endpoint.container_name);
-    json.field("EndpointID", endpoint.endpoint_id);
-    json.field("MacAddress", addressed ? endpoint.mac.str() : std::string());
-    json.field("IPv4Address", addressed ? endpoint.address->str() : std::string());
-    json.field("IPv6Address", "").end_object();
-  }
+  const Ref<Network> network = found.stored;
+  CO_ASSIGN_OR_RETURN(NetworkDetails details, co_await gather_details(context_, network));
+  const bool verbose = request.query_flag("verbose");
+  const size_t count = verbose ? details.task_count : 0;
+  CO_RETURN_IF_ERROR(co_await reserve_list(responder, count));
+  auto encode = [shown = std::move(found.shown), details = std::move(details), network,
+                 verbose]() mutable {
+    add_peers(details, shown);
+    if (verbose) add_services(details, *network, shown);
+    return encode_one(shown);
+  };
+  co_return co_await answer_list(context_.loop, responder, count, std::move(encode));
 }
 
 }  // namespace shoal::api

@@ -1,48 +1,74 @@
-// GET /networks, /networks/{id}: the networks that every node has, bridge, host and none.
-// DELETE refuses them as Docker does; making others answers 501 and says so.
+// Docker's networks: those that every node has (bridge, host and none) and the swarm's overlays.
+//
+// GET /networks, /networks/{id}; POST /networks/create, prune, /networks/{id}/connect, disconnect;
+// DELETE /networks/{id}. A manager shows the networks of the store, any other node those that it
+// takes part in. Networks of a single node cannot be made yet, nor can containers be connected by
+// hand: 501, with the reason.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "api/filters.h"
+#include "api/context.h"
 #include "api/http/router.h"
-#include "base/time.h"
-#include "codec/json_writer.h"
-#include "netdriver/node_network.h"
+#include "api/networks/network_change.h"
+#include "api/networks/node_networks.h"
+#include "model/network_feed.h"
 
 namespace shoal::api {
 
+// A network of the swarm as this node itself knows it.
+struct KnownNetwork {
+  model::NetworkView view;
+  std::map<std::string, codec::NetworkContainer> containers;  // this node's, by container id
+};
+
 class NetworksApi {
  public:
-  // `network` must have been started before the first request. `node`: a text that names this
-  // machine for good; the networks' ids are made from it. `created`: when the daemon started.
-  NetworksApi(const netdriver::NodeNetwork& network, std::string node, Time created);
+  struct Node {
+    const netdriver::NodeNetwork& network;  // started before the first request
+    std::string name;                       // a text that names this machine for good
+    Time created;                           // when the daemon started
+    // The full id of a container; NotFound "No such container: x".
+    std::function<Result<std::string>(const std::string& ref)> find_container;
+    // The overlays that this node takes part in. Empty function: none.
+    std::function<std::vector<KnownNetwork>()> known;
+  };
+  NetworksApi(Context context, Node node);
   void add_routes(Router& router);
 
-  // 64 hex digits; `name` is "bridge", "host" or "none". For the container's own NetworkSettings.
-  std::string id_of(std::string_view name) const;
-
  private:
-  struct Predefined {
-    std::string name;
-    std::string driver;
-    std::string id;
+  struct Found {
+    codec::NetworkResource shown;       // without containers
+    model::Ref<model::Network> stored;  // null unless it is the swarm's and this node a manager
   };
 
   os::Co<Result<void>> list(Request& request, Responder& responder);
   os::Co<Result<void>> inspect(Request& request, Responder& responder);
+  os::Co<Result<void>> create(Request& request, Responder& responder);
   os::Co<Result<void>> remove(Request& request, Responder& responder);
+  os::Co<Result<void>> prune(Request& request, Responder& responder);
+  os::Co<Result<void>> connect(Request& request, Responder& responder);
+  os::Co<Result<void>> disconnect(Request& request, Responder& responder);
 
-  bool fits(const FilterValues& filters, const Predefined& network) const;
-  Result<const Predefined*> find(std::string_view name_or_id) const;
-  void encode(codec::JsonWriter& json, const Predefined& network, bool with_containers) const;
-  void encode_containers(codec::JsonWriter& json, const Predefined& network) const;
+  Result<store::Store*> store_for_create();
+  Result<Found> find(std::string_view ref, std::string_view scope);
+  std::optional<Found> find_exactly(std::string_view ref, std::string_view scope);
+  std::vector<Found> find_beginning(std::string_view ref, std::string_view scope);
+  std::vector<KnownNetwork> known() const;
+  // On nodes that are no managers: the overlays they know.
+  std::vector<codec::NetworkResource> known_resources();
+  void add_containers(codec::NetworkResource& shown) const;
+  std::set<std::string> used_networks();
+  os::Co<Result<LiveUses>> live_uses();
+  Result<std::string> container_of(std::string_view body);
 
-  const netdriver::NodeNetwork& network_;
-  const std::string node_;
-  const Time created_;
-  std::vector<Predefined> networks_;
+  Context context_;
+  const Node node_;
+  const NodeNetworks local_;
 };
 
 }  // namespace shoal::api

@@ -1,117 +1,548 @@
+// Networks through the router: what clients see of them, and what they get for what cannot be.
 #include "api/networks/networks.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "api/testing_swarm.h"
 #include "netdriver/testing.h"
 
 namespace shoal::api {
 namespace {
 
 using nlohmann::json;
-using ::testing::ElementsAre;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
-// Keeps the one whole answer that these handlers give.
-class Answer final : public Responder {
- public:
-  void header(std::string, std::string) override {}
-  void reply(Response response) override { response_ = std::move(response); }
-  os::Co<Result<void>> start(Response) override { co_return Result<void>{}; }
-  os::Co<Result<void>> write(std::string) override { co_return Result<void>{}; }
-  os::Co<Result<Hijacked*>> hijack(std::string) override {
-    co_return unimplemented("no connection");
-  }
-  os::Co<Result<void>> reserve(size_t) override { co_return Result<void>{}; }
-  bool started() const override { return false; }
-  const Response& response() const { return response_; }
-
- private:
-  Response response_;
-};
-
-class NetworksTest : public ::testing::Test {
+class Networks : public SwarmFixture {
  protected:
-  NetworksTest() {
+  Networks() {
     EXPECT_TRUE(control_.run(control_.network.start({})));
     networks_.add_routes(router_);
+    add("ingress", [](model::Network& network) {
+      network.spec.ingress = true;
+      network.allocation->vni = 4096;
+    });
   }
 
-  Result<json> ask(std::string method, std::string path, Fields query = {}) {
-    Request request{.method = method, .target = path, .path = path, .query = std::move(query)};
-    Answer answer;
-    const auto handled = control_.run(router_.handle(request, answer));
-    if (!handled) return std::unexpected(handled.error());
-    return json::parse(answer.response().body);
+  template <class Edit>
+  void add(std::string_view name, Edit edit) {
+    model::Network network;
+    network.id = model::NetworkId::of(fmt::format("{}-id", name));
+    network.spec.annotations.name = name;
+    network.spec.driver.name = "overlay";
+    network.allocation.emplace();
+    network.allocation->ipam = {
+        {.subnet = "10.0.7.0/24", .range = "", .gateway = "10.0.7.1", .auxiliary = {}}};
+    network.allocation->vni = 4099;
+    edit(network);
+    write([&](store::WriteTx& tx) { return tx.create(network); });
+  }
+  void add(std::string_view name) {
+    add(name, [](model::Network&) {});
+  }
+  // A service on the network "<network>-id" with one running task on each node.
+  void add_service(std::string_view name, std::string_view network) {
+    write([&](store::WriteTx& tx) -> Result<void> {
+      const auto id = model::NetworkId::of(fmt::format("{}-id", network));
+      model::Service service;
+      service.id = model::ServiceId::of(fmt::format("{}-id", name));
+      service.spec.annotations.name = name;
+      model::TaskSpec spec;
+      spec.networks = {{.target = id.str(), .aliases = {}, .driver_options = {}}};
+      service.spec.task = std::make_shared<const model::TaskSpec>(spec);
+      model::Endpoint endpoint;
+      endpoint.virtual_ips = {{.network = id, .address = "10.0.7.2/24"}};
+      service.endpoint = std::make_shared<const model::Endpoint>(endpoint);
+      RETURN_IF_ERROR(tx.create(service));
+      for (uint64_t slot : {1, 2}) {
+        model::Task task;
+        task.id = model::TaskId::of(fmt::format("{}-t{}", name, slot));
+        task.service_id = service.id;
+        task.slot = slot;
+        task.node_id = model::NodeId::of(slot == 1 ? "n1" : "n2");
+        task.service_annotations =
+            std::make_shared<const model::Annotations>(service.spec.annotations);
+        task.status.state = model::TaskState::Running;
+        task.networks = {
+            {.network = id, .addresses = {fmt::format("10.0.7.{}/24", 2 + slot)}, .aliases = {}}};
+        RETURN_IF_ERROR(tx.create(task));
+      }
+      return {};
+    });
+  }
+  void publish(std::string_view service) {
+    write([&](store::WriteTx& tx) -> Result<void> {
+      model::Service changed = *tx.read().services().by_name(service);
+      model::Endpoint endpoint = *changed.endpoint;
+      endpoint.ports = {{.name = "", .target_port = 80, .published_port = 8090},
+                        {.name = "",
+                         .target_port = 81,
+                         .published_port = 8091,
+                         .mode = model::PublishMode::Host}};
+      endpoint.virtual_ips.push_back(
+          {.network = model::NetworkId::of("ingress-id"), .address = "10.0.0.9/24"});
+      changed.spec.endpoint.emplace().ports = endpoint.ports;
+      changed.endpoint = std::make_shared<const model::Endpoint>(endpoint);
+      return tx.update(changed);
+    });
   }
 
-  std::vector<std::string> names(const std::string& filters) {
-    const auto listed = ask("GET", "/networks", {{"filters", filters}});
+  Answer create(std::string_view rest) {
+    return post("/networks/create", fmt::format(R"({{"Driver":"overlay",{}}})", rest));
+  }
+  model::Ref<model::Network> stored(std::string_view name) {
+    return store_.read().networks().by_name(name);
+  }
+  static std::vector<std::string> names(const Answer& answer) {
     std::vector<std::string> found;
-    if (!listed) return {listed.error().message};
-    for (const auto& network : *listed) found.push_back(network["Name"]);
+    const json body = json::parse(answer.body);
+    if (!body.is_array()) return {message(answer)};
+    for (const auto& network : body) found.push_back(network["Name"]);
     return found;
   }
+  std::vector<std::string> listed(std::string_view filters) {
+    return names(filtered("/networks", filters));
+  }
+  json shown(std::string_view ref) {
+    return json::parse(get(fmt::format("/networks/{}", ref)).body);
+  }
+  std::string id_of(std::string_view name) { return shown(name)["Id"]; }
+  void become_worker() { backend_.store_now = nullptr; }
 
   netdriver::testing::Host host_;
   netdriver::testing::Control control_{host_};
-  NetworksApi networks_{control_.network, "node-1", Time{1}};
-  Router router_{"Shoal/test (linux)"};
+  std::vector<KnownNetwork> known_;
+  NetworksApi networks_{context_,
+                        {.network = control_.network,
+                         .name = "node-1",
+                         .created = Time{1},
+                         .find_container = [](const std::string& ref) -> Result<std::string> {
+                           if (ref == "c1") return std::string("c1-id");
+                           return not_found("No such container: {}", ref);
+                         },
+                         .known = [this] { return known_; }}};
 };
 
-TEST_F(NetworksTest, ListsWhatEveryNodeHas) {
-  EXPECT_THAT(names(""), ElementsAre("bridge", "host", "none"));
+TEST_F(Networks, ThoseOfTheNodeAndOfTheSwarmAreListed) {
+  EXPECT_THAT(names(get("/networks")), ElementsAre("bridge", "host", "none", "ingress"));
+  backend_.store_now = nullptr;
+  backend_.state_now = LocalNodeState::Inactive;
+  EXPECT_THAT(names(get("/networks")), ElementsAre("bridge", "host", "none"));
 }
 
-TEST_F(NetworksTest, FiltersAsDockerDoes) {
-  EXPECT_THAT(names(R"({"driver":["bridge"]})"), ElementsAre("bridge"));
-  EXPECT_THAT(names(R"({"name":["o"]})"), ElementsAre("host", "none"));
-  EXPECT_THAT(names(R"({"driver":["host","null"],"scope":["local"]})"),
+TEST_F(Networks, FiltersAreDockers) {
+  add("front", [](model::Network& network) { network.spec.annotations.labels["a"] = "b"; });
+  add("back");
+  add_service("web", "back");
+  EXPECT_THAT(listed(R"({"driver":["bridge"]})"), ElementsAre("bridge"));
+  EXPECT_THAT(listed(R"({"driver":["overlay"]})"),
+              UnorderedElementsAre("ingress", "front", "back"));
+  EXPECT_THAT(listed(R"({"name":["o"]})"), UnorderedElementsAre("host", "none", "front"));
+  EXPECT_THAT(listed(R"({"name":["^fro"]})"), ElementsAre("front"));
+  EXPECT_THAT(listed(R"({"id":["front-i"]})"), ElementsAre("front"));
+  EXPECT_THAT(listed(R"({"driver":["host","null"],"scope":["local"]})"),
               ElementsAre("host", "none"));
-  EXPECT_THAT(names(R"({"scope":["swarm"]})"), ElementsAre());
-  EXPECT_THAT(names(R"({"type":["custom"]})"), ElementsAre());
-  EXPECT_THAT(names(R"({"dangling":["true"]})"), ElementsAre());
-  EXPECT_THAT(names(R"({"label":["x"]})"), ElementsAre());
-  EXPECT_THAT(names(R"({"type":["x"]})"), ElementsAre("invalid filter: 'type'='x'"));
+  EXPECT_THAT(listed(R"({"scope":["swarm"]})"), UnorderedElementsAre("ingress", "front", "back"));
+  EXPECT_THAT(listed(R"({"scope":["global"]})"), IsEmpty());
+  EXPECT_THAT(listed(R"({"type":["builtin"]})"), ElementsAre("bridge", "host", "none"));
+  EXPECT_THAT(listed(R"({"type":["custom"]})"), UnorderedElementsAre("ingress", "front", "back"));
+  EXPECT_THAT(listed(R"({"label":["a"]})"), ElementsAre("front"));
+  EXPECT_THAT(listed(R"({"label":["a=c"]})"), IsEmpty());
+  EXPECT_THAT(listed(R"({"dangling":["true"]})"), ElementsAre("front"));
+  EXPECT_THAT(listed(R"({"dangling":["0"],"scope":["swarm"]})"),
+              UnorderedElementsAre("ingress", "back"));
 }
 
-TEST_F(NetworksTest, ShowsTheBridgeWithItsContainers) {
+TEST_F(Networks, FiltersThatCannotBeMeantAreRefused) {
+  EXPECT_THAT(listed(R"({"type":["x"]})"), ElementsAre("invalid filter: 'type'='x'"));
+  EXPECT_THAT(listed(R"({"dangling":["x"]})"),
+              ElementsAre("invalid value for filter 'dangling', must be \"true\" (or \"1\"), or "
+                          "\"false\" (or \"0\")"));
+  EXPECT_THAT(listed(R"({"dangling":["true","false"]})"),
+              ElementsAre("got more than one value for filter key \"dangling\""));
+  EXPECT_THAT(listed(R"({"foo":["x"]})"), ElementsAre("invalid filter 'foo'"));
+  EXPECT_EQ(filtered("/networks", "garbage").status, 400);
+}
+
+TEST_F(Networks, TheBridgeIsShownWithItsContainers) {
   auto web = control_.run(
       control_.network.connect({.container_id = "0123456789abcdef", .container_name = "web"}));
   ASSERT_TRUE(web);
-  const auto bridge = ask("GET", "/networks/bridge");
-  ASSERT_TRUE(bridge);
-  EXPECT_EQ((*bridge)["Id"], networks_.id_of("bridge"));
-  EXPECT_EQ((*bridge)["IPAM"]["Config"],
+  const json bridge = shown("bridge");
+  EXPECT_EQ(bridge["Id"], id_of("bridge"));
+  EXPECT_EQ(bridge["Scope"], "local");
+  EXPECT_EQ(bridge["IPAM"]["Config"],
             json::parse(R"([{"Subnet":"172.17.0.0/16","Gateway":"172.17.0.1"}])"));
-  EXPECT_EQ((*bridge)["Options"]["com.docker.network.bridge.name"], "shoal0");
-  EXPECT_EQ((*bridge)["Containers"]["0123456789abcdef"], (json{{"Name", "web"},
-                                                               {"EndpointID", web->endpoint_id},
-                                                               {"MacAddress", "02:42:ac:11:00:02"},
-                                                               {"IPv4Address", "172.17.0.2/16"},
-                                                               {"IPv6Address", ""}}));
+  EXPECT_EQ(bridge["Options"]["com.docker.network.bridge.name"], "shoal0");
+  EXPECT_EQ(bridge["Containers"]["0123456789abcdef"], (json{{"Name", "web"},
+                                                            {"EndpointID", web->endpoint_id},
+                                                            {"MacAddress", "02:42:ac:11:00:02"},
+                                                            {"IPv4Address", "172.17.0.2/16"},
+                                                            {"IPv6Address", ""}}));
+  EXPECT_THAT(shown("host")["Containers"], IsEmpty());
 }
 
-TEST_F(NetworksTest, FindsByIdAndByItsBeginning) {
-  const auto id = networks_.id_of("none");
-  EXPECT_EQ(id.size(), 64u);
-  EXPECT_EQ((*ask("GET", "/networks/" + id))["Driver"], "null");
-  EXPECT_EQ((*ask("GET", "/networks/" + id.substr(0, 12)))["Name"], "none");
-  EXPECT_EQ(ask("GET", "/networks/nothing").error().code, ErrorCode::NotFound);
-  EXPECT_EQ(ask("GET", "/networks/none", {{"scope", "swarm"}}).error().code, ErrorCode::NotFound);
+TEST_F(Networks, AreFoundByIdByNameAndByTheBeginningOfTheId) {
+  add("front");
+  const std::string none = id_of("none");
+  EXPECT_EQ(none.size(), 64u);
+  EXPECT_EQ(shown(none)["Driver"], "null");
+  EXPECT_EQ(shown(none.substr(0, 12))["Name"], "none");
+  EXPECT_EQ(shown("front-id")["Name"], "front");
+  EXPECT_EQ(shown("front-")["Name"], "front");
+  EXPECT_EQ(shown("front")["Id"], "front-id");
+  for (const char* path : {"/networks/nope", "/networks/FRONT", "/networks/front?scope=local",
+                           "/networks/front?scope=foo", "/networks/none?scope=swarm"}) {
+    EXPECT_EQ(get(path).status, 404) << path;
+  }
+  EXPECT_EQ(message(get("/networks/nope")), "network nope not found");
+  EXPECT_EQ(get("/networks/front?scope=swarm").status, 200);
+  add("front2");
+  EXPECT_EQ(message(get("/networks/fro")),
+            "network fro is ambiguous (2 matches found based on ID prefix)");
+  EXPECT_EQ(get("/networks/fro").status, 400);
 }
 
-TEST_F(NetworksTest, RefusesToRemoveThemAndSaysWhatIsNotThere) {
-  const auto removed = ask("DELETE", "/networks/bridge");
-  EXPECT_EQ(removed.error().code, ErrorCode::PermissionDenied);
-  EXPECT_EQ(removed.error().message, "bridge is a pre-defined network and cannot be removed");
-  EXPECT_EQ(ask("DELETE", "/networks/nothing").error().code, ErrorCode::NotFound);
-  const auto created = ask("POST", "/networks/create");
-  EXPECT_EQ(created.error().code, ErrorCode::Unimplemented);
-  EXPECT_EQ(created.error().message,
-            "creating networks is not supported by this version of Shoal yet");
-  EXPECT_EQ((*ask("POST", "/networks/prune"))["NetworksDeleted"], json::array());
+// The docker client asks for these two before it creates a service with `--network host`.
+TEST_F(Networks, HostAndBridgeCanBeNamedByServices) {
+  const Answer host = get("/networks/host?scope=swarm");
+  EXPECT_EQ(host.status, 200);
+  EXPECT_EQ(json::parse(host.body)["Id"], "host");
+  EXPECT_EQ(json::parse(host.body)["Scope"], "swarm");
+  EXPECT_EQ(json::parse(get("/networks/bridge?scope=swarm").body)["Driver"], "bridge");
+  become_worker();
+  EXPECT_EQ(get("/networks/host?scope=swarm").status, 404);
+}
+
+TEST_F(Networks, AreCreatedWithAllThatTheClientSaid) {
+  const Answer made = create(
+      R"("Name":"front","CheckDuplicate":true,"Attachable":true,"Internal":true,"Scope":"swarm",)"
+      R"("Labels":{"a":"b"},"Options":{"com.docker.network.driver.mtu":"1400","x":"y"},"IPAM":{)"
+      R"("Driver":"default","Config":[{"Subnet":"10.50.0.0/24","IPRange":"10.50.0.128/25",)"
+      R"("Gateway":"10.50.0.200","AuxiliaryAddresses":{"r":"10.50.0.5"}}]})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(json::parse(made.body)["Warning"], "");
+  const auto network = stored("front");
+  ASSERT_TRUE(network);
+  EXPECT_EQ(json::parse(made.body)["Id"], network->id.view());
+  EXPECT_FALSE(network->allocation) << "the allocator's";
+  const json seen = shown("front");
+  EXPECT_EQ(seen["Attachable"], true);
+  EXPECT_EQ(seen["Internal"], true);
+  EXPECT_EQ(seen["Labels"], (json{{"a", "b"}}));
+  EXPECT_EQ(seen["Options"], (json{{"com.docker.network.driver.mtu", "1400"}, {"x", "y"}}));
+  EXPECT_EQ(seen["IPAM"]["Config"],
+            json::parse(R"([{"Subnet":"10.50.0.0/24","IPRange":"10.50.0.128/25",)"
+                        R"("Gateway":"10.50.0.200","AuxiliaryAddresses":{"r":"10.50.0.5"}}])"));
+}
+
+TEST_F(Networks, AClientIsToldOnlyWhenTheChangeIsDurable) {
+  engine_.inner().fail({ErrorCode::Unavailable, "disk is full"});
+  const Answer answer = create(R"("Name":"front")");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_THAT(message(answer), HasSubstr("disk is full"));
+}
+
+struct Refused {
+  std::string_view body;
+  int status;
+  std::string_view message;
+};
+
+TEST_F(Networks, WhatCannotBeCreatedIsRefusedInDockersWords) {
+  ASSERT_EQ(create(R"("Name":"front","IPAM":{"Config":[{"Subnet":"10.50.0.0/24"}]})").status, 201);
+  const Refused kCases[] = {
+      {R"("Name":"front")", 409, "network with name front already exists"},
+      {R"("Name":"FRONT")", 409, "name conflicts with an existing object: network FRONT already"},
+      {R"("Name":"host")", 409, "network with name host already exists"},
+      {R"("Name":"bridge")", 409, "network with name bridge already exists"},
+      {R"("Name":"none")", 403, "operation is not permitted on predefined none network"},
+      {R"("Name":"default")", 403, "operation is not permitted on predefined default network"},
+      {R"("Name":"")", 400, "meta: name must be provided"},
+      {R"("Name":"a b")", 400,
+       "rpc error: code = InvalidArgument desc = name must be valid as a DNS name component"},
+      {R"("Name":"a","Ingress":true)", 409,
+       "rpc error: code = AlreadyExists desc = ingress network (ingress-id) is already present"},
+      {R"("Name":"a","Ingress":true,"Attachable":true)", 400,
+       "ingress network cannot be attachable"},
+      {R"("Name":"a","Scope":"local")", 403, "cannot downgrade network scope for overlay networks"},
+      {R"("Name":"a","ConfigOnly":true)", 501, "--config-only"},
+      {R"("Name":"a","ConfigFrom":{"Network":"x"})", 501, "--config-from"},
+      {R"("Name":"a","EnableIPv4":false)", 400, "IPv4 cannot be disabled"},
+      {R"("Name":"a","Options":{"encrypted":""})", 501, "cannot be encrypted"},
+      {R"("Name":"a","Options":{"com.docker.network.driver.mtu":"x"})", 400, "must be a number"},
+      {R"("Name":"a","IPAM":{"Driver":"foo"})", 400, "error during lookup of plugin foo"},
+      {R"("Name":"a","IPAM":{"Config":[{"Subnet":"garbage"}]})", 400, "garbage"},
+      {R"("Name":"a","IPAM":{"Config":[{"Gateway":"10.1.0.1"}]})", 400, "subnet"},
+      {R"("Name":"a","IPAM":{"Config":[{"Subnet":"10.50.0.0/25"}]})", 403, "overlaps"},
+      {R"("Name":"a","IPAM":{"Config":[{"Subnet":"127.0.0.0/8"}]})", 400, "127.0.0.0/8"},
+      {R"("Name":"a","IPAM":{"Config":[{"Subnet":"10.70.0.0/24","Gateway":"10.71.0.1"}]})", 400,
+       "gateway 10.71.0.1"},
+      {R"("Name":5)", 400, "NetworkCreateRequest.Name of type string"},
+  };
+  for (const auto& [body, status, text] : kCases) {
+    const Answer answer = create(body);
+    EXPECT_EQ(answer.status, status) << body << answer.body;
+    EXPECT_THAT(message(answer), HasSubstr(text)) << body;
+  }
+  EXPECT_EQ(store_.read().networks().size(), 2u);
+}
+
+TEST_F(Networks, OtherDriversAreRefusedByName) {
+  const Refused kCases[] = {
+      {R"({"Name":"a"})", 501, "networks of a single node (driver bridge) are not supported"},
+      {R"({"Name":"a","Driver":"macvlan","Scope":"swarm"})", 501, "(driver macvlan)"},
+      {R"({"Name":"a","Driver":"host"})", 403, "only one instance of \"host\" network is allowed"},
+      {R"({"Name":"a","Driver":"foo"})", 404, "plugin \"foo\" not found"},
+      {"", 400, "invalid JSON: got EOF while reading request body"},
+      {"nonsense", 400, "invalid JSON: invalid character"},
+  };
+  for (const auto& [body, status, text] : kCases) {
+    const Answer answer = post("/networks/create", std::string(body));
+    EXPECT_EQ(answer.status, status) << body;
+    EXPECT_THAT(message(answer), HasSubstr(text)) << body;
+  }
+}
+
+TEST_F(Networks, OnlyManagersCreateAndRemoveThem) {
+  become_worker();
+  EXPECT_EQ(create(R"("Name":"a")").status, 403);
+  EXPECT_EQ(message(create(R"("Name":"a")")),
+            "Cannot create a multi-host network from a worker node. Please create the network from "
+            "a manager node.");
+  known_ = {{.view = {.id = model::NetworkId::of("known-id"), .name = "known"}, .containers = {}}};
+  EXPECT_EQ(del("/networks/known").status, 503);
+  EXPECT_THAT(message(del("/networks/known")), HasSubstr("Worker nodes can't be used"));
+  EXPECT_EQ(del("/networks/ingress").status, 404);
+  EXPECT_EQ(post("/networks/prune", "").body, R"({"NetworksDeleted":null})");
+  backend_.state_now = LocalNodeState::Inactive;
+  EXPECT_EQ(create(R"("Name":"a")").status, 503);
+  EXPECT_THAT(message(create(R"("Name":"a")")), HasSubstr("This node is not a swarm manager."));
+}
+
+TEST_F(Networks, AWorkerShowsThoseThatItTakesPartIn) {
+  become_worker();
+  KnownNetwork front;
+  front.view = {
+      .id = model::NetworkId::of("front-id"),
+      .name = "front",
+      .vni = 4097,
+      .ipam = {{.subnet = "10.0.1.0/24", .range = "", .gateway = "10.0.1.1", .auxiliary = {}}},
+      .internal = true,
+      .ingress = false,
+      .options = {{"com.docker.network.driver.mtu", "1400"}}};
+  front.containers["c"] = {"web.1.t", "e", "02:42:0a:00:01:03", "10.0.1.3/24", ""};
+  known_ = {front};
+  EXPECT_THAT(names(get("/networks")), ElementsAre("bridge", "host", "none", "front"));
+  for (const char* ref : {"front", "front-id", "fro"}) {
+    const json seen = shown(ref);
+    EXPECT_EQ(seen["Scope"], "swarm") << ref;
+    EXPECT_EQ(seen["Internal"], true);
+    EXPECT_EQ(seen["IPAM"]["Config"][0]["Subnet"], "10.0.1.0/24");
+    EXPECT_EQ(seen["Options"]["com.docker.network.driver.overlay.vxlanid_list"], "4097");
+    EXPECT_EQ(seen["Containers"]["c"]["IPv4Address"], "10.0.1.3/24");
+  }
+  EXPECT_THAT(listed(R"({"dangling":["true"]})"), IsEmpty()) << "it has a container";
+}
+
+TEST_F(Networks, AManagerShowsItsOwnContainersAndThePeers) {
+  add("front");
+  add_service("web", "front");
+  write([](store::WriteTx& tx) -> Result<void> {
+    model::Node node = *tx.read().nodes().get(model::NodeId::of("n1"));
+    node.status.address = "10.99.0.1";
+    RETURN_IF_ERROR(tx.update(node));
+    node = *tx.read().nodes().get(model::NodeId::of("n2"));
+    node.status.address = "10.99.0.2";
+    node.description.data_path_address = "10.88.0.2";
+    return tx.update(node);
+  });
+  known_ = {{.view = {.id = model::NetworkId::of("front-id"), .name = "front"},
+             .containers = {{"c", {"web.1.web-t1", "e", "m", "10.0.7.3/24", ""}}}}};
+  const json seen = shown("front");
+  EXPECT_EQ(seen["Containers"]["c"]["Name"], "web.1.web-t1");
+  EXPECT_EQ(seen["Peers"],
+            json::parse(R"([{"Name":"n1","IP":"10.99.0.1"},{"Name":"n2","IP":"10.88.0.2"}])"));
+  EXPECT_FALSE(seen.contains("Services"));
+  EXPECT_EQ(shown("ingress").contains("Peers"), false);
+
+  const json services = json::parse(get("/networks/front?verbose=true").body)["Services"];
+  EXPECT_EQ(services,
+            json::parse(R"({"web":{"VIP":"10.0.7.2","Ports":[],"LocalLBIndex":0,"Tasks":[)"
+                        R"({"Name":"web.1.web-t1","EndpointID":"web-t1","EndpointIP":"10.0.7.3",)"
+                        R"("Info":{"Host IP":"10.99.0.1"}},{"Name":"web.2.web-t2",)"
+                        R"("EndpointID":"web-t2","EndpointIP":"10.0.7.4","Info":{)"
+                        R"("Host IP":"10.88.0.2"}}]}})"));
+}
+
+TEST_F(Networks, VerboseShowsOnlyTasksThatCanBeReached) {
+  add("front");
+  add_service("web", "front");
+  write([](store::WriteTx& tx) -> Result<void> {
+    model::Node node = *tx.read().nodes().get(model::NodeId::of("n2"));
+    node.status.state = model::NodeState::Down;
+    RETURN_IF_ERROR(tx.update(node));
+    model::Task task = *tx.read().tasks().get(model::TaskId::of("web-t1"));
+    task.status.state = model::TaskState::Failed;
+    return tx.update(task);
+  });
+  const json seen = json::parse(get("/networks/front?verbose=1").body);
+  EXPECT_THAT(seen["Services"]["web"]["Tasks"], IsEmpty());
+  EXPECT_FALSE(seen.contains("Peers"));
+}
+
+TEST_F(Networks, TheIngressNetworkShowsPublishedPortsAndEveryNode) {
+  add("front");
+  add_service("web", "front");
+  add_service("db", "front");
+  publish("web");
+  write([](store::WriteTx& tx) -> Result<void> {
+    model::Node node = *tx.read().nodes().get(model::NodeId::of("n1"));
+    node.status.address = "10.99.0.1";
+    node.attachments = {{.network = model::NetworkId::of("ingress-id"),
+                         .addresses = {"10.0.0.2/24"},
+                         .aliases = {}}};
+    return tx.update(node);
+  });
+  const json seen = json::parse(get("/networks/ingress?verbose=true").body);
+  EXPECT_EQ(seen["Peers"], json::parse(R"([{"Name":"n1","IP":"10.99.0.1"}])"));
+  EXPECT_EQ(seen["Services"], json::parse(R"({"web":{"VIP":"10.0.0.9","Ports":[)"
+                                          R"("Target: 80, Publish: 8090"],"LocalLBIndex":0,)"
+                                          R"("Tasks":[]}})"));
+}
+
+TEST_F(Networks, ANetworkIsRemovedWhenNobodyUsesIt) {
+  add("front");
+  add_service("web", "front");
+  const Answer in_use = del("/networks/front");
+  EXPECT_EQ(in_use.status, 400);
+  EXPECT_EQ(message(in_use),
+            "rpc error: code = FailedPrecondition desc = network front-id is in use by service "
+            "web-id");
+  write([](store::WriteTx& tx) { return tx.remove(model::ServiceId::of("web-id")); });
+  EXPECT_EQ(
+      message(del("/networks/front")),
+      "rpc error: code = FailedPrecondition desc = network front-id is in use by task web-t1");
+  write([](store::WriteTx& tx) -> Result<void> {
+    for (const char* id : {"web-t1", "web-t2"}) {
+      model::Task task = *tx.read().tasks().get(model::TaskId::of(id));
+      task.desired_state = model::TaskState::Remove;
+      RETURN_IF_ERROR(tx.update(task));
+    }
+    return {};
+  });
+  const Answer removed = del("/networks/front");
+  EXPECT_EQ(removed.status, 204);
+  EXPECT_EQ(removed.body, "");
+  EXPECT_EQ(stored("front"), nullptr);
+  EXPECT_EQ(del("/networks/front").status, 404);
+}
+
+TEST_F(Networks, TheIngressNetworkIsRemovedWhenNobodyPublishesAndMadeAgain) {
+  add("front");
+  add_service("web", "front");
+  publish("web");
+  EXPECT_EQ(del("/networks/ingress").status, 400);
+  EXPECT_EQ(message(del("/networks/ingress")),
+            "rpc error: code = FailedPrecondition desc = ingress network cannot be removed because "
+            "service web-id depends on it");
+  write([](store::WriteTx& tx) -> Result<void> {
+    model::Service service = *tx.read().services().by_name("web");
+    service.spec.endpoint.reset();
+    return tx.update(service);
+  });
+  EXPECT_EQ(del("/networks/ingress").status, 204);
+  EXPECT_EQ(create(R"("Name":"mesh","Ingress":true)").status, 201);
+  EXPECT_TRUE(stored("mesh")->spec.ingress);
+}
+
+TEST_F(Networks, ThoseOfTheNodeStay) {
+  for (const char* name : {"bridge", "host", "none"}) {
+    const Answer answer = del(fmt::format("/networks/{}", name));
+    EXPECT_EQ(answer.status, 403);
+    EXPECT_EQ(message(answer),
+              fmt::format("{} is a pre-defined network and cannot be removed", name));
+  }
+}
+
+TEST_F(Networks, PruneTakesUnusedOnesButNeverTheIngressNetwork) {
+  for (const char* name : {"used", "free", "kept", "task"}) {
+    add(name, [](model::Network& network) {
+      if (network.name() == "kept") network.spec.annotations.labels["keep"] = "yes";
+    });
+  }
+  add_service("web", "used");
+  add_service("gone", "task");
+  write([](store::WriteTx& tx) { return tx.remove(model::ServiceId::of("gone-id")); });
+  const auto prune = [&](std::string_view filters) {
+    return json::parse(filtered("/networks/prune", filters, "POST").body)["NetworksDeleted"];
+  };
+  EXPECT_EQ(prune(R"({"label":["nothing"]})"), nullptr);
+  EXPECT_EQ(prune(R"({"until":["1h"]})"), nullptr);
+  EXPECT_EQ(prune(R"({"label!":["keep=yes"]})"), json::parse(R"(["free"])"));
+  EXPECT_EQ(prune(R"({"until":["0s"],"label":["keep"]})"), json::parse(R"(["kept"])"));
+  EXPECT_EQ(prune("{}"), nullptr);
+  EXPECT_TRUE(stored("ingress"));
+  EXPECT_TRUE(stored("used"));
+  EXPECT_TRUE(stored("task"));
+}
+
+TEST_F(Networks, PruneGoesOnOverManyTransactions) {
+  write([](store::WriteTx& tx) -> Result<void> {
+    for (int n = 0; n < 600; ++n) {
+      model::Network network;
+      network.id = model::NetworkId::of(fmt::format("n{}", n));
+      network.spec.annotations.name = fmt::format("name{}", n);
+      RETURN_IF_ERROR(tx.create(std::move(network)));
+    }
+    return {};
+  });
+  const Answer answer = post("/networks/prune", "");
+  EXPECT_EQ(json::parse(answer.body)["NetworksDeleted"].size(), 600u);
+  EXPECT_EQ(store_.read().networks().size(), 1u);
+}
+
+TEST_F(Networks, PruneRefusesFiltersThatCannotBeMeant) {
+  const auto prune = [&](std::string_view filters) {
+    return message(filtered("/networks/prune", filters, "POST"));
+  };
+  EXPECT_EQ(prune(R"({"foo":["x"]})"), "invalid filter 'foo'");
+  EXPECT_EQ(prune(R"({"until":["abc"]})"), "invalid filter 'until=abc'");
+  EXPECT_EQ(prune(R"({"until":["1h","2h"]})"), "more than one until filter specified");
+}
+
+TEST_F(Networks, ConnectingSaysWhyItCannotBe) {
+  add("front");
+  add("open", [](model::Network& network) { network.spec.attachable = true; });
+  const auto connect = [&](std::string_view network, std::string_view body) {
+    return post(fmt::format("/networks/{}/connect", network), std::string(body));
+  };
+  const struct {
+    std::string_view network;
+    std::string_view body;
+    int status;
+    std::string_view message;
+  } kCases[] = {
+      {"front", "", 400, "got EOF"},
+      {"front", "{}", 400, "invalid name or ID supplied: \"\""},
+      {"front", R"({"Container":"x"})", 404, "No such container: x"},
+      {"nope", R"({"Container":"c1"})", 404, "network nope not found"},
+      {"front", R"({"Container":"c1"})", 403, "network front not manually attachable"},
+      {"ingress", R"({"Container":"c1"})", 403, "network ingress not manually attachable"},
+      {"host", R"({"Container":"c1"})", 400, "or connected to host network"},
+      {"open", R"({"Container":"c1"})", 501, "is not supported by this version of Shoal yet"},
+      {"bridge", R"({"Container":"c1"})", 501, "is not supported by this version of Shoal yet"},
+  };
+  for (const auto& one : kCases) {
+    const Answer answer = connect(one.network, one.body);
+    EXPECT_EQ(answer.status, one.status) << one.network << one.body;
+    EXPECT_THAT(message(answer), HasSubstr(one.message));
+  }
+  EXPECT_EQ(post("/networks/nope/disconnect", R"({"Container":"c1"})").status, 404);
+  EXPECT_EQ(post("/networks/open/disconnect", R"({"Container":"c1"})").status, 501);
+  EXPECT_EQ(post("/networks/open/disconnect", R"({"Container":"x"})").status, 404);
 }
 
 }  // namespace
