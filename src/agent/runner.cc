@@ -119,6 +119,7 @@ os::Co<> Runner::refresh_description(model::SessionId session, os::StopToken sto
 os::Co<model::NodeDescription> Runner::describe() {
   model::NodeDescription description = co_await executor_.describe();
   description.tls = tls_;
+  description.data_path_address = data_path_address_;
   co_return description;
 }
 

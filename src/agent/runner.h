@@ -39,6 +39,9 @@ class Runner final : private Listener {
   void watch_sessions(Watcher watcher) { watcher_ = std::move(watcher); }
   // What the node says of its certificate, from now on; a manager is told at once.
   void show_tls(model::TlsInfo tls);
+  // Where other nodes reach this one's overlays, when it is not where they reach the node; before
+  // start().
+  void set_data_path_address(std::string address) { data_path_address_ = std::move(address); }
   // Why the last session ended or could not be opened; empty while there is one.
   const std::string& failure() const { return failure_; }
   // The manager said at last that this node is not one of its swarm; its containers were removed.
@@ -84,6 +87,7 @@ class Runner final : private Listener {
 
   Watcher watcher_;
   model::TlsInfo tls_;
+  std::string data_path_address_;
   os::StopSource refresh_;  // ends the present wait before a refresh of the description
   std::string failure_;
   bool removed_ = false;

@@ -20,6 +20,7 @@ class FakeLink final : public Link {
 
   os::Co<Result<model::SessionId>> open(model::SessionRequest request, Listener& hears) override {
     previous_sessions.push_back(request.previous);
+    data_path_address = request.description.data_path_address;
     if (refusals_left > 0) {
       --refusals_left;
       co_return unavailable("no leader");
@@ -61,6 +62,7 @@ class FakeLink final : public Link {
 
   int refusals_left = 0;
   std::vector<model::SessionId> previous_sessions;
+  std::string data_path_address;  // that the last session was opened with
   Listener* listener = nullptr;
   model::SessionId session;
   int subscriptions = 0, heartbeats = 0;
@@ -158,6 +160,12 @@ TEST_F(RunnerTest, OpensASessionSubscribesOnceAndBeats) {
   run_until([&] { return link.heartbeats >= 3; });
   EXPECT_EQ(link.subscriptions, 1);
   EXPECT_TRUE(link.closed);
+}
+
+TEST_F(RunnerTest, SaysWhereTheNodesOverlaysAreReached) {
+  runner->set_data_path_address("10.1.0.1");
+  run_until([&] { return link.subscriptions == 1; });
+  EXPECT_EQ(link.data_path_address, "10.1.0.1");
 }
 
 TEST_F(RunnerTest, TriesAgainUntilAManagerAnswers) {

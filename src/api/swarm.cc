@@ -1,5 +1,6 @@
 #include "api/swarm.h"
 
+#include "api/address_pools.h"
 #include "api/body.h"
 #include "api/lookup.h"
 #include "api/rpc_error.h"
@@ -59,6 +60,7 @@ Result<InitRequest> decode_init(std::string_view body) {
   RETURN_IF_ERROR(document.status());
   ASSIGN_OR_RETURN(init.availability, availability);
   RETURN_IF_ERROR(check_spec(init.spec));
+  RETURN_IF_ERROR(check_addresses(init));
   init.spec.annotations.name = std::string(kOnlyName);
   return init;
 }

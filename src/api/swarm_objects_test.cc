@@ -430,6 +430,7 @@ TEST_F(SwarmObjects, InitPassesOnWhatTheClientSaid) {
   const Answer answer = post(
       "/swarm/init",
       R"({"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"lo","Availability":"drain","SubnetSize":20,)"
+      R"("DataPathAddr":"eth1","DataPathPort":7789,)"
       R"("DefaultAddrPool":["10.1.0.0/16"],"Spec":{"Orchestration":{)"
       R"("TaskHistoryRetentionLimit":3}}})");
   EXPECT_EQ(answer.body, "\"n1\"");
@@ -438,8 +439,12 @@ TEST_F(SwarmObjects, InitPassesOnWhatTheClientSaid) {
   EXPECT_EQ(backend_.last_init->availability, model::Availability::Drain);
   EXPECT_EQ(backend_.last_init->spec.task_history_limit, 3);
   EXPECT_THAT(backend_.last_init->default_address_pools, ElementsAre("10.1.0.0/16"));
+  EXPECT_EQ(backend_.last_init->data_path_address, "eth1");
+  EXPECT_EQ(backend_.last_init->data_path_port, 7789u);
   EXPECT_EQ(message(post("/swarm/init", R"({"Availability":"x"})")), "invalid Availability: \"x\"");
   EXPECT_EQ(post("/swarm/init", R"({"AutoLockManagers":true})").status, 501);
+  EXPECT_EQ(post("/swarm/init", R"({"DefaultAddrPool":["x"]})").status, 400);
+  EXPECT_EQ(post("/swarm/init", R"({"DataPathPort":70000})").status, 400);
   EXPECT_EQ(post("/swarm/leave", "").status, 503);
   EXPECT_EQ(post("/swarm/leave?force=true", "").status, 200);
 }

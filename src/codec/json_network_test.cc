@@ -42,15 +42,15 @@ model::Network net2() {
 }
 
 TEST(NetworkJson, ANetworkOfTheSwarmIsPrintedAsDockerPrintsIt) {
-  EXPECT_EQ(
-      shown(resource_of(net2())),
-      R"({"Name":"net2","Id":"kpp1w0ioa0fqg0g314zcipm4r",)"
-      R"("Created":"2023-11-14T22:13:20.49522988Z","Scope":"swarm","Driver":"overlay","EnableIPv4":true,"EnableIPv6":false,"IPAM":{)"
-      R"("Driver":"default","Options":null,"Config":[{"Subnet":"10.50.0.0/24",)"
-      R"("IPRange":"10.50.0.128/25","Gateway":"10.50.0.200"}]},"Internal":false,)"
-      R"("Attachable":true,"Ingress":false,"ConfigFrom":{"Network":""},"ConfigOnly":false,)"
-      R"("Containers":{},"Options":{"com.docker.network.driver.mtu":"1400",)"
-      R"("com.docker.network.driver.overlay.vxlanid_list":"4098"},"Labels":{"a":"b"}})");
+  EXPECT_EQ(shown(resource_of(net2())),
+            R"({"Name":"net2","Id":"kpp1w0ioa0fqg0g314zcipm4r",)"
+            R"("Created":"2023-11-14T22:13:20.49522988Z","Scope":"swarm","Driver":"overlay",)"
+            R"("EnableIPv4":true,"EnableIPv6":false,"IPAM":{)"
+            R"("Driver":"default","Options":null,"Config":[{"Subnet":"10.50.0.0/24",)"
+            R"("IPRange":"10.50.0.128/25","Gateway":"10.50.0.200"}]},"Internal":false,)"
+            R"("Attachable":true,"Ingress":false,"ConfigFrom":{"Network":""},"ConfigOnly":false,)"
+            R"("Containers":{},"Options":{"com.docker.network.driver.mtu":"1400",)"
+            R"("com.docker.network.driver.overlay.vxlanid_list":"4098"},"Labels":{"a":"b"}})");
 }
 
 TEST(NetworkJson, ATaskShowsTheWholeNetworkAsDockerDoes) {

@@ -147,6 +147,15 @@ Result<SwarmAddresses> resolve_addresses(const std::string& listen, const std::s
   return found;
 }
 
+Result<std::string> resolve_data_path(const std::string& given) {
+  if (given.empty()) return std::string();
+  const auto address = address_of(given, machine_addresses(), "");
+  if (address && !address->is_any()) return address->str();
+  return invalid_argument(
+      "data path address must be a non-zero IP address or network interface (without a port "
+      "number)");
+}
+
 std::string dial_address(const std::string& listening) {
   const auto parts = split(listening);
   if (!parts) return listening;

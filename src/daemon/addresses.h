@@ -23,6 +23,10 @@ struct SwarmAddresses {
 Result<SwarmAddresses> resolve_addresses(const std::string& listen, const std::string& advertise,
                                          const std::string& own_bridge);
 
+// What was given for `--data-path-addr`: an IP address or the name of an interface, without a port.
+// Empty: nothing was given. InvalidArgument in Docker's words for anything else.
+Result<std::string> resolve_data_path(const std::string& given);
+
 // Where this machine itself reaches what listens there: over loopback when that is everywhere.
 std::string dial_address(const std::string& listening);
 

@@ -56,6 +56,21 @@ TEST(Addresses, RefusesInDockersWords) {
   }
 }
 
+TEST(Addresses, TheDataPathIsAnAddressOrAnInterface) {
+  EXPECT_EQ(*resolve_data_path(""), "");
+  EXPECT_EQ(*resolve_data_path("10.0.0.1"), "10.0.0.1");
+  EXPECT_EQ(*resolve_data_path("fd00::1"), "fd00::1");
+  EXPECT_EQ(*resolve_data_path("lo"), "127.0.0.1");
+  for (const char* bad : {"nowhere0", "0.0.0.0", "::", "10.0.0.1:80", "[fd00::1]", "10.0.0.0/8"}) {
+    const auto found = resolve_data_path(bad);
+    ASSERT_FALSE(found) << bad;
+    EXPECT_EQ(found.error().code, ErrorCode::InvalidArgument);
+    EXPECT_EQ(found.error().message,
+              "data path address must be a non-zero IP address or network interface (without a "
+              "port number)");
+  }
+}
+
 TEST(Addresses, DialsLoopbackWhereTheManagerListensEverywhere) {
   EXPECT_EQ(dial_address("0.0.0.0:2377"), "127.0.0.1:2377");
   EXPECT_EQ(dial_address("[::]:2377"), "[::1]:2377");

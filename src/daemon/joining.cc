@@ -107,6 +107,7 @@ os::Co<Result<Joined>> join_swarm(os::Loop& loop, Log& log, api::JoinRequest req
                                   std::string own_bridge, os::StopToken stop) {
   CO_ASSIGN_OR_RETURN(std::vector<std::string> managers, managers_of(request));
   CO_ASSIGN_OR_RETURN(const ca::JoinToken token, ca::parse_join_token(request.join_token));
+  CO_ASSIGN_OR_RETURN(const std::string data_path, resolve_data_path(request.data_path_address));
   const bool told = !request.advertise_address.empty() || !request.listen_address.empty();
   SwarmAddresses addresses;
   if (told) {
@@ -142,6 +143,7 @@ os::Co<Result<Joined>> join_swarm(os::Loop& loop, Log& log, api::JoinRequest req
   joined.record.id = info.identity.node_id;
   joined.record.address = addresses.advertised;
   joined.record.managers = std::move(managers);
+  joined.record.data_path_address = data_path;
   joined.credentials = std::move(*credentials);
   co_return joined;
 }

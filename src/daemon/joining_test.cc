@@ -38,12 +38,14 @@ TEST_F(JoiningTest, AMachineGetsAnIdAndACertificateForTheWorkersToken) {
     api::JoinRequest request = request_to(t, t.cluster()->join_token_worker);
     request.remote_addresses.insert(request.remote_addresses.begin(), kNobody);
     request.availability = model::Availability::Drain;
+    request.data_path_address = "lo";
     const std::string answers = request.remote_addresses[1];
     const auto joined = co_await join_swarm(t.loop, t.log, std::move(request), std::string());
     EXPECT_TRUE(joined) << joined.error().message;
     EXPECT_FALSE(joined->record.is_manager());
     EXPECT_THAT(joined->record.managers, ElementsAre(answers, kNobody)) << "who answered first";
     EXPECT_EQ(joined->record.address, "127.0.0.1");
+    EXPECT_EQ(joined->record.data_path_address, "127.0.0.1");
     EXPECT_TRUE(check_own_certificate(joined->credentials, joined->record.id, t.loop.wall_now()));
     const auto stored = t.manager->store()->read().nodes().get(joined->record.id);
     EXPECT_TRUE(stored);
@@ -111,6 +113,9 @@ TEST_F(JoiningTest, AddressesThatCannotBeMeantOrDoNotAnswer) {
     request = request_to(t, token);
     request.advertise_address = "no-such-interface";
     EXPECT_THAT((co_await refusal(t, request)).message, HasSubstr("advertise address must be"));
+    request = request_to(t, token);
+    request.data_path_address = "no-such-interface";
+    EXPECT_THAT((co_await refusal(t, request)).message, HasSubstr("data path address must be"));
     request = request_to(t, token);
     request.remote_addresses = {kNobody};
     const Error silent = co_await refusal(t, request);

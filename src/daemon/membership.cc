@@ -41,6 +41,7 @@ Membership::Membership(Machine machine, SwarmFolder folder, NodeRecord record,
       runner_(machine.loop, link_, machine.executor, machine.rng, machine.log) {
   CHECK(record_.is_manager() == (manager_ != nullptr));
   if (manager_) protocol_.emplace(machine.loop, machine.rng, machine.log, *manager_, credentials);
+  runner_.set_data_path_address(record_.data_path_address);
   runner_.watch_sessions([this](const model::SessionMessage& message) { on_session(message); });
 }
 

@@ -61,12 +61,14 @@ os::Co<Result<model::NodeId>> SwarmNode::try_init(api::InitRequest request) {
       resolve_addresses(request.listen_address, request.advertise_address, machine_.bridge));
   auto manager = make_manager();
   CO_RETURN_IF_ERROR(manager->open());
+  CO_ASSIGN_OR_RETURN(const std::string data_path, resolve_data_path(request.data_path_address));
   const NodeRecord record{model::NodeId::random(machine_.rng),
                           addresses.advertised,
                           {addresses.manager},
-                          addresses.listening};
+                          addresses.listening,
+                          data_path};
   CO_ASSIGN_OR_RETURN(rpc::CredentialsPem credentials,
-                      co_await found_swarm(std::move(request), addresses, record.id, *manager));
+                      co_await found_swarm(std::move(request), addresses, record, *manager));
   CO_RETURN_IF_ERROR(begin(record, std::move(manager), std::move(credentials)));
   // From here on it is acknowledged whatever happens to this daemon.
   const auto written = folder_.write_record(record);
@@ -79,13 +81,14 @@ os::Co<Result<model::NodeId>> SwarmNode::try_init(api::InitRequest request) {
 
 os::Co<Result<rpc::CredentialsPem>> SwarmNode::found_swarm(api::InitRequest request,
                                                            const SwarmAddresses& addresses,
-                                                           const model::NodeId& node,
+                                                           const NodeRecord& record,
                                                            manager::Manager& manager) {
   manager::NewSwarm swarm = new_swarm(std::move(request), addresses);
   swarm.cluster_id = model::ClusterId::random(machine_.rng);
-  swarm.node_id = node;
+  swarm.node_id = record.id;
   swarm.ingress_id = model::NetworkId::random(machine_.rng);
   swarm.description = co_await machine_.executor.describe();
+  swarm.description.data_path_address = record.data_path_address;
   const Time now = machine_.loop.now();
   const Time wall = machine_.loop.wall_now();  // Others check certificates with their clocks.
   auto founding = co_await machine_.loop.offload([&]() -> Result<Founding> {

@@ -41,7 +41,7 @@ Result<std::optional<NodeRecord>> SwarmFolder::read_record() const {
   const auto id = model::NodeId::parse(text_in(document, "node_id"));
   if (!id) return internal_error("{} is damaged: it has no node_id", record_path());
   NodeRecord record{*id, text_in(document, "address"), managers_in(document),
-                    text_in(document, "listen_address")};
+                    text_in(document, "listen_address"), text_in(document, "data_path_address")};
   if (record.address.empty() || record.managers.empty()) {
     return internal_error("{} is damaged: it has no address", record_path());
   }
@@ -60,7 +60,8 @@ Result<void> SwarmFolder::write_record(const NodeRecord& record) const {
                       {"address", record.address},
                       {"role", record.is_manager() ? "manager" : "worker"},
                       {"managers", record.managers},
-                      {"listen_address", record.listen_address}};
+                      {"listen_address", record.listen_address},
+                      {"data_path_address", record.data_path_address}};
   return os::write_file(record_path(), document.dump(2) + "\n");
 }
 

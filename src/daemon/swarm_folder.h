@@ -28,6 +28,7 @@ struct NodeRecord {
   // "10.0.0.1:2377": where managers are found; of a manager only its own.
   std::vector<std::string> managers;
   std::string listen_address;  // "0.0.0.0:2377"; empty: the node is a worker and listens nowhere
+  std::string data_path_address = {};  // where its overlays are reached; empty: at `address`
 
   bool is_manager() const { return !listen_address.empty(); }
 };

@@ -84,7 +84,7 @@ class SwarmNode final : public api::SwarmBackend {
   os::Co<Result<model::NodeId>> try_init(api::InitRequest request);
   os::Co<Result<rpc::CredentialsPem>> found_swarm(api::InitRequest request,
                                                   const SwarmAddresses& addresses,
-                                                  const model::NodeId& node,
+                                                  const NodeRecord& record,
                                                   manager::Manager& manager);
   os::Co<> remove_half_swarm();
   os::Co<Result<void>> remove_remains();
