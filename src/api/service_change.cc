@@ -72,6 +72,7 @@ Result<void> create_service(store::WriteTx& tx, const model::ServiceId& id, Serv
                           spec.annotations.name);
   }
   RETURN_IF_ERROR(resolve_networks(tx.read(), spec));
+  RETURN_IF_ERROR(check_ingress_network(tx.read(), spec));
   RETURN_IF_ERROR(allocator::check_ports_free(tx.read(), spec, {}));
   model::Service service;
   service.id = id;
@@ -117,6 +118,7 @@ Result<void> update_service(store::WriteTx& tx, ServiceUpdate update) {
         "version of Shoal yet: only replicas, labels and update settings can change");
   }
   changed.spec_version = tx.version();
+  RETURN_IF_ERROR(check_ingress_network(tx.read(), changed.spec));
   RETURN_IF_ERROR(allocator::check_ports_free(tx.read(), changed.spec, changed.id));
   return tx.update(std::move(changed));
 }

@@ -27,7 +27,8 @@ struct ServiceUpdate {
 Result<void> check_spec(const model::ServiceSpec& spec);
 
 // Creates the service with `id`. AlreadyExists, a taken port (InvalidArgument), networks that are
-// unknown (NotFound), not for services or named twice (InvalidArgument).
+// unknown (NotFound), not for services or named twice (InvalidArgument), ports for a routing mesh
+// that has no network (FailedPrecondition).
 Result<void> create_service(store::WriteTx& tx, const model::ServiceId& id,
                             model::ServiceSpec spec);
 

@@ -65,6 +65,14 @@ bool publishes_ingress_ports(const ServiceSpec& spec) {
          });
 }
 
+Result<void> check_ingress_network(const store::Tables& tables, const ServiceSpec& spec) {
+  if (!publishes_ingress_ports(spec)) return {};
+  for (const auto& [id, network] : tables.networks().all()) {
+    if (network->spec.ingress) return {};
+  }
+  return failed_precondition("service needs ingress network, but no ingress network is present");
+}
+
 Result<void> resolve_networks(const store::Tables& tables, ServiceSpec& spec) {
   Networks networks = spec.task->networks;
   if (networks.empty()) networks = std::exchange(spec.networks, {});

@@ -16,6 +16,10 @@ Result<void> check_networks_known(const store::Tables& tables, const model::Serv
 // host's, and for ingress ports of a service on the host's network.
 Result<void> resolve_networks(const store::Tables& tables, model::ServiceSpec& spec);
 
+// FailedPrecondition in Docker's words when the spec publishes through the routing mesh and the
+// swarm has no ingress network: it was removed.
+Result<void> check_ingress_network(const store::Tables& tables, const model::ServiceSpec& spec);
+
 // Some port is published through the routing mesh.
 bool publishes_ingress_ports(const model::ServiceSpec& spec);
 

@@ -18,12 +18,11 @@ class ServiceNetworks : public SwarmFixture {
   ServiceNetworks() {
     services_.add_routes(router_);
     write([](store::WriteTx& tx) -> Result<void> {
-      for (const char* name : {"ingress", "front", "back"}) {
+      for (const char* name : {"front", "back"}) {
         model::Network network;
         network.id = model::NetworkId::of(fmt::format("{}-id", name));
         network.spec.annotations.name = name;
         network.spec.driver.name = "overlay";
-        network.spec.ingress = network.name() == "ingress";
         RETURN_IF_ERROR(tx.create(std::move(network)));
       }
       return {};
@@ -143,6 +142,24 @@ TEST_F(ServiceNetworks, WhatCannotBeIsRefusedInDockersWords) {
   EXPECT_EQ(store_.read().services().size(), 0u);
   EXPECT_EQ(create("a", R"(,"Networks":[{"Target":"host"}])",
                    R"(,"EndpointSpec":{"Ports":[{"TargetPort":80,"PublishMode":"host"}]})")
+                .status,
+            201);
+}
+
+TEST_F(ServiceNetworks, PublishingNeedsAnIngressNetwork) {
+  const std::string_view published = R"(,"EndpointSpec":{"Ports":[{"TargetPort":80}]})";
+  ASSERT_EQ(create("a", "", published).status, 201);
+  write([](store::WriteTx& tx) { return tx.remove(model::NetworkId::of("ingress-id")); });
+  const Answer answer = create("b", "", published);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(message(answer),
+            "rpc error: code = FailedPrecondition desc = service needs ingress network, but no "
+            "ingress network is present");
+  const auto version = store_.read().services().by_name("a")->meta.version;
+  EXPECT_EQ(
+      post(fmt::format("/services/a/update?version={}", version), body("a", "", published)).status,
+      400);
+  EXPECT_EQ(create("c", "", R"(,"EndpointSpec":{"Ports":[{"TargetPort":80,"PublishMode":"host"}]})")
                 .status,
             201);
 }

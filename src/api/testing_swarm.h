@@ -1,5 +1,6 @@
 // For the tests of handlers: a swarm of two nodes, the manager alpha (n1) and the worker beta (n2),
-// in a store that lives in memory, and a router that is asked without sockets.
+// with the ingress network, in a store that lives in memory, and a router that is asked without
+// sockets.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -33,7 +34,14 @@ class SwarmFixture : public testing::Test {
       cluster.id = model::ClusterId::of("c");
       cluster.spec.annotations.name = "default";
       cluster.join_token_worker = "SWMTKN-1-old";
-      return tx.create(cluster);
+      RETURN_IF_ERROR(tx.create(cluster));
+      model::Network ingress;
+      ingress.id = model::NetworkId::of("ingress-id");
+      ingress.spec.annotations.name = "ingress";
+      ingress.spec.driver.name = "overlay";
+      ingress.spec.ingress = true;
+      ingress.allocation.emplace().vni = 4096;
+      return tx.create(ingress);
     });
   }
 

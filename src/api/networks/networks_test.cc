@@ -20,10 +20,6 @@ class Networks : public SwarmFixture {
   Networks() {
     EXPECT_TRUE(control_.run(control_.network.start({})));
     networks_.add_routes(router_);
-    add("ingress", [](model::Network& network) {
-      network.spec.ingress = true;
-      network.allocation->vni = 4096;
-    });
   }
 
   template <class Edit>
