@@ -59,9 +59,9 @@ os::Co<Result<model::NodeId>> SwarmNode::try_init(api::InitRequest request) {
   CO_ASSIGN_OR_RETURN(
       const SwarmAddresses addresses,
       resolve_addresses(request.listen_address, request.advertise_address, machine_.bridge));
+  CO_ASSIGN_OR_RETURN(const std::string data_path, resolve_data_path(request.data_path_address));
   auto manager = make_manager();
   CO_RETURN_IF_ERROR(manager->open());
-  CO_ASSIGN_OR_RETURN(const std::string data_path, resolve_data_path(request.data_path_address));
   const NodeRecord record{model::NodeId::random(machine_.rng),
                           addresses.advertised,
                           {addresses.manager},
