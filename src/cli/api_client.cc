@@ -66,6 +66,15 @@ ErrorCode code_of(int status) {
 
 }  // namespace
 
+std::string url_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = std::isalnum(uint8_t(c)) || c == '-' || c == '_' || c == '.' || c == '~';
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", uint8_t(c));
+  }
+  return out;
+}
+
 Result<std::string> read_answer(std::string_view answer) {
   const size_t head_end = answer.find("\r\n\r\n");
   const size_t space = answer.find(' ');

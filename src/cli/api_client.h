@@ -27,6 +27,9 @@ class ApiClient {
 inline constexpr int kAnswerWithinS = 120;
 inline constexpr size_t kAnswerMax = size_t{64} << 20;
 
+// For a path or a query: everything but what may stand there as it is.
+std::string url_escaped(std::string_view text);
+
 // The body of an HTTP answer that ended with its connection; as ApiClient answers.
 Result<std::string> read_answer(std::string_view answer);
 

@@ -51,9 +51,13 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
   app.require_subcommand(1);
   PlaygroundRequest playground;
   DrainRequest drain;
+  RebalanceRequest rebalance;
+  SwarmJoinRequest join;
   InitOptions init;
   const CLI::App* playground_app = add_playground(app, playground);
   const CLI::App* drain_app = add_node(app, drain);
+  const CLI::App* rebalance_app = add_rebalance(app, rebalance);
+  const CLI::App* join_app = add_swarm(app, join);
   const CLI::App* init_app = add_init(app, init);
   Invocation invocation;
   std::string path;
@@ -67,6 +71,11 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
       invocation.command = playground;
     }
     if (drain_app->parsed()) invocation.command = drain;
+    if (rebalance_app->parsed()) {
+      RETURN_IF_ERROR(complete_rebalance(rebalance));
+      invocation.command = rebalance;
+    }
+    if (join_app->parsed()) invocation.command = join;
     if (init_app->parsed()) invocation.command = init;
   } catch (const CLI::CallForHelp&) {
     const CLI::App* asked = innermost(app, path);

@@ -9,12 +9,16 @@
 #include "cli/node.h"
 #include "cli/playground.h"
 #include "cli/playground_init.h"
+#include "cli/rebalance.h"
+#include "cli/swarm.h"
 
 namespace shoal::cli {
 
 // What to do: one of the commands, or print `text` (help, version) and exit 0.
 struct Invocation {
-  std::variant<std::monostate, PlaygroundRequest, DrainRequest, InitOptions> command;
+  std::variant<std::monostate, PlaygroundRequest, DrainRequest, RebalanceRequest, SwarmJoinRequest,
+               InitOptions>
+      command;
   std::string text;
 };
 

@@ -16,6 +16,12 @@ int main(int argc, char** argv) {
   if (const auto* request = std::get_if<cli::DrainRequest>(&invocation->command)) {
     return cli::run_drain(*request);
   }
+  if (const auto* request = std::get_if<cli::RebalanceRequest>(&invocation->command)) {
+    return cli::run_rebalance(*request);
+  }
+  if (const auto* request = std::get_if<cli::SwarmJoinRequest>(&invocation->command)) {
+    return cli::run_swarm_join(*request);
+  }
   if (const auto* options = std::get_if<cli::InitOptions>(&invocation->command)) {
     return cli::run_init(*options);
   }

@@ -18,16 +18,6 @@ using nlohmann::json;
 constexpr std::string_view kOwnSocket = "/run/shoal/shoal.sock";
 constexpr int kLookAgainMs = 200;
 
-// For a path or a query: everything but what may stand there as it is.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = std::isalnum(uint8_t(c)) || c == '-' || c == '_' || c == '.' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", uint8_t(c));
-  }
-  return out;
-}
-
 int64_t seconds_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -42,7 +32,7 @@ struct FoundNode {
 };
 
 Result<FoundNode> find_node(const ApiClient& daemon, const std::string& name) {
-  ASSIGN_OR_RETURN(const std::string body, daemon.get("/nodes/" + escaped(name)));
+  ASSIGN_OR_RETURN(const std::string body, daemon.get("/nodes/" + url_escaped(name)));
   const json document = json::parse(body, nullptr, false);
   try {
     return FoundNode{document.at("ID"), document.at("Description").at("Hostname"),
@@ -63,7 +53,7 @@ Result<void> set_drain(const ApiClient& daemon, FoundNode node) {
 
 Result<size_t> left_on(const ApiClient& daemon, const std::string& node) {
   const std::string filters = json{{"node", {node}}}.dump();
-  ASSIGN_OR_RETURN(const std::string body, daemon.get("/tasks?filters=" + escaped(filters)));
+  ASSIGN_OR_RETURN(const std::string body, daemon.get("/tasks?filters=" + url_escaped(filters)));
   return tasks_left(body);
 }
 
