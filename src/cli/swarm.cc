@@ -34,8 +34,9 @@ CLI::App* add_swarm(CLI::App& app, SwarmJoinRequest& request) {
   join->add_option("--listen-addr", request.listen_address,
                    "Listen address (format: \"<ip|interface>[:port]\")")
       ->capture_default_str();
-  join->add_option("--data-path-addr", request.data_path_address,
-                   "Address or interface to use for data path traffic (format: \"<ip|interface>\")");
+  join->add_option(
+      "--data-path-addr", request.data_path_address,
+      "Address or interface to use for data path traffic (format: \"<ip|interface>\")");
   join->add_option("--availability", request.availability,
                    "Availability of the node (\"active\", \"pause\", \"drain\")")
       ->capture_default_str();
@@ -46,8 +47,9 @@ Result<std::string> join_body(const SwarmJoinRequest& request) {
   std::string availability = request.availability;
   for (char& c : availability) c = c >= 'A' && c <= 'Z' ? char(c + 32) : c;
   if (availability != "active" && availability != "pause" && availability != "drain") {
-    return invalid_argument("invalid availability \"{}\", only active, pause and drain are supported",
-                            request.availability);
+    return invalid_argument(
+        "invalid availability \"{}\", only active, pause and drain are supported",
+        request.availability);
   }
   return json{{"JoinToken", request.token},
               {"ListenAddr", request.listen_address},

@@ -1,5 +1,8 @@
 #include "rebalancer/outlook.h"
 
+#include <algorithm>
+#include <span>
+
 #include "orchestrator/restart_rules.h"
 
 namespace shoal::rebalancer {
@@ -9,6 +12,7 @@ using model::Ref;
 using model::Task;
 using model::TaskState;
 using Kind = Outlook::Kind;
+using Slot = std::span<const Ref<Task>>;
 
 std::string host_of(const Task& task, const store::Tables& tables) {
   const auto node = tables.nodes().get(task.node_id);
@@ -22,8 +26,8 @@ Outlook outlook_of_task(const store::Tables& tables, const Task& task, const std
   const TaskState state = task.status.state;
   if (is_new && orchestrator::ended_by_itself(task)) {
     const std::string& why = task.status.error.empty() ? task.status.message : task.status.error;
-    return {Kind::Fails,
-            fmt::format("{} did not keep running on {}: {}", slot, host_of(task, tables), why)};
+    const std::string_view what = state == TaskState::Complete ? "ended" : "failed";
+    return {Kind::Fails, fmt::format("{} {} on {}: {}", slot, what, host_of(task, tables), why)};
   }
   if (!orchestrator::is_live(task)) {
     if (orchestrator::is_stopped(task, tables)) return {};
@@ -43,8 +47,7 @@ Outlook outlook_of_task(const store::Tables& tables, const Task& task, const std
 }
 
 // All tasks of one slot, of which some may be from the time before the rebalance.
-Outlook outlook_of_slot(const store::Tables& tables, const model::Service& service,
-                        const store::TaskTable::Tasks& tasks) {
+Outlook outlook_of_slot(const store::Tables& tables, const model::Service& service, Slot tasks) {
   const std::string slot = fmt::format("{}.{}", service.name(), tasks[0]->slot);
   Outlook all;
   size_t live = 0;
@@ -69,7 +72,7 @@ Outlook outlook_of_slot(const store::Tables& tables, const model::Service& servi
   return all;
 }
 
-bool is_occupied(const store::TaskTable::Tasks& slot) {
+bool is_occupied(Slot slot) {
   return std::ranges::any_of(
       slot, [](const Ref<Task>& task) { return task->desired_state != TaskState::Remove; });
 }
@@ -83,8 +86,7 @@ Outlook outlook_of(const store::Tables& tables, const model::Service& service) {
   uint64_t occupied = 0;
   for (size_t begin = 0, end = 0; begin < tasks.size(); begin = end) {
     while (end < tasks.size() && tasks[end]->slot == tasks[begin]->slot) ++end;
-    const store::TaskTable::Tasks slot(tasks.begin() + ptrdiff_t(begin),
-                                       tasks.begin() + ptrdiff_t(end));
+    const Slot slot(tasks.data() + begin, end - begin);
     occupied += is_occupied(slot);
     Outlook one = outlook_of_slot(tables, service, slot);
     moved += one.moved;

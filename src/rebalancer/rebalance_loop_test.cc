@@ -195,7 +195,7 @@ TEST_F(Rebalancing, AReplacementThatFailsEndsIt) {
   request("web");
   while (rebalance("web").state == RebalanceState::Moving) ASSERT_TRUE(one_step());
   EXPECT_EQ(rebalance("web").state, RebalanceState::Ended);
-  EXPECT_EQ(rebalance("web").message, "web.4 did not keep running on n2: task: non-zero exit (1)");
+  EXPECT_EQ(rebalance("web").message, "web.4 failed on n2: task: non-zero exit (1)");
   fails = false;
   advance(10s);
   settle();
