@@ -1,7 +1,8 @@
 // Overlay networks as values: what the data plane of a node is to look like, network by network.
 //
 // Everybody's MAC address in an overlay follows from the IP address (MacAddress::of), so a peer is
-// its address and the host that carries it.
+// its address and the host that carries it. Who has several addresses on one link has the MAC
+// address of the first IPv4 one, or of the first.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,8 @@ struct OverlayNetwork {
 // known by its connection and needs no host.
 struct OverlayPeer {
   IpAddress address;
-  IpAddress host;
+  IpAddress host;                 // 0.0.0.0: none
+  std::optional<MacAddress> mac;  // when it follows from another of the link's addresses
 
   auto operator<=>(const OverlayPeer&) const = default;
 };
