@@ -7,7 +7,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <span>
+#include <optional>
+#include <vector>
 
 namespace shoal::netdriver {
 namespace {
@@ -17,7 +18,7 @@ using network::IpAddress;
 using network::PortProtocol;
 
 // The kernel's flags of CTA_FILTER (since 5.8); an older kernel ignores them and sends every flow,
-// which matches() sorts out all the same.
+// which the caller sorts out all the same.
 constexpr uint16_t kFilterAttribute = 25;
 constexpr uint16_t kFilterOriginalFlags = 1;
 constexpr uint16_t kFilterReplyFlags = 2;
@@ -31,7 +32,7 @@ struct Tuple {
   uint16_t destination_port = 0;
 };
 
-struct Flow {
+struct Entry {
   uint8_t family = AF_INET;
   Tuple original;
   Tuple reply;
@@ -77,8 +78,8 @@ Tuple parse_tuple(const nlattr& outer) {
   return tuple;
 }
 
-Flow parse_flow(const nlmsghdr& message) {
-  Flow flow;
+Entry parse_entry(const nlmsghdr& message) {
+  Entry flow;
   flow.family = static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family;
   for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr& attribute) {
     switch (mnl_attr_get_type(&attribute)) {
@@ -100,17 +101,22 @@ Flow parse_flow(const nlmsghdr& message) {
   return flow;
 }
 
-uint8_t number_of(PortProtocol protocol) {
-  if (protocol == PortProtocol::Udp) return IPPROTO_UDP;
-  return protocol == PortProtocol::Tcp ? IPPROTO_TCP : IPPROTO_SCTP;
+std::optional<PortProtocol> protocol_of(uint8_t number) {
+  if (number == IPPROTO_TCP) return PortProtocol::Tcp;
+  if (number == IPPROTO_UDP) return PortProtocol::Udp;
+  if (number == IPPROTO_SCTP) return PortProtocol::Sctp;
+  return std::nullopt;
 }
 
-bool matches(const Flow& flow, const FlowFilter& filter) {
-  if (filter.server && flow.reply.source != *filter.server) return false;
-  if (filter.client && flow.original.source != *filter.client) return false;
-  if (filter.protocol && flow.original.protocol != number_of(*filter.protocol)) return false;
-  if (filter.server_port && flow.reply.source_port != *filter.server_port) return false;
-  return !filter.asked_port || flow.original.destination_port == *filter.asked_port;
+network::Flow flow_of(const Entry& entry) {
+  const auto& original = entry.original;
+  const auto& reply = entry.reply;
+  return {.client = original.source,
+          .asked = original.destination,
+          .asked_port = original.destination_port,
+          .server = reply.source,
+          .server_port = reply.source_port,
+          .protocol = protocol_of(original.protocol)};
 }
 
 uint8_t family_of(const FlowFilter& filter) {
@@ -158,23 +164,31 @@ Result<Flows> Flows::open() {
   return Flows(std::move(socket));
 }
 
-Result<size_t> Flows::end(const FlowFilter& filter) {
-  std::vector<Flow> found;
-  RETURN_IF_ERROR(with_context(socket_.query(dump_of(filter),
-                                             [&](const nlmsghdr& message) {
-                                               auto flow = parse_flow(message);
-                                               if (matches(flow, filter)) {
-                                                 found.push_back(std::move(flow));
-                                               }
-                                             }),
-                               "list flows"));
+Result<size_t> Flows::end(std::span<const FlowFilter> filters) {
+  if (filters.empty()) return 0;
+  const network::FlowFilters all(filters);
+  return end_found(dump_of(filters.size() == 1 ? filters[0] : FlowFilter{}),
+                   [&](const network::Flow& flow) { return all.match(flow); });
+}
+
+Result<size_t> Flows::end_if(const Predicate& is_over) {
+  return end_found(dump_of({}), is_over);
+}
+
+Result<size_t> Flows::end_found(Messages dump, const Predicate& matches) {
+  std::vector<Entry> found;
+  const auto take = [&](const nlmsghdr& message) {
+    auto entry = parse_entry(message);
+    if (matches(flow_of(entry))) found.push_back(std::move(entry));
+  };
+  RETURN_IF_ERROR(with_context(socket_.query(std::move(dump), take), "list flows"));
   size_t ended = 0;
-  for (const auto& flow : found) {
+  for (const auto& entry : found) {
     Messages messages;
-    auto* message = add_message(messages, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, flow.family);
-    put_whole(message, flow.original_bytes);
-    put_whole(message, flow.zone_bytes);
-    if (flow.id != 0) mnl_attr_put_u32(message, CTA_ID, flow.id);
+    auto* message = add_message(messages, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, entry.family);
+    put_whole(message, entry.original_bytes);
+    put_whole(message, entry.zone_bytes);
+    if (entry.id != 0) mnl_attr_put_u32(message, CTA_ID, entry.id);
     const auto gone = socket_.send(std::move(messages));
     const bool ended_by_itself = !gone && gone.error().code == ErrorCode::NotFound;
     if (!ended_by_itself) RETURN_IF_ERROR(with_context(gone, "end a flow"));

@@ -5,36 +5,32 @@
 // Blocking; for the driver's threads.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <vector>
+#include <functional>
+#include <span>
 
 #include "base/result.h"
 #include "netdriver/netlink.h"
-#include "network/ports.h"
+#include "network/flows.h"
 
 namespace shoal::netdriver {
 
-// Which flows; every set field must match.
-struct FlowFilter {
-  std::optional<network::IpAddress> server;  // who answers: the container behind a translation
-  std::optional<network::IpAddress> client;  // who began it
-  std::optional<network::PortProtocol> protocol;
-  std::optional<uint16_t> server_port;  // where the server answers
-  std::optional<uint16_t> asked_port;   // what the client asked for, before any translation
-};
+using network::FlowFilter;
 
 class Flows {
  public:
   // In the calling thread's network namespace.
   static Result<Flows> open();
 
-  // Ends the flows that match and returns how many. TCP connections get a reset with their next
-  // packet, datagrams are balanced anew.
-  Result<size_t> end(const FlowFilter& filter);
+  // Ends the flows that match (one of the filters, or the predicate) and returns how many. TCP
+  // connections get a reset with their next packet, datagrams are balanced anew.
+  Result<size_t> end(const FlowFilter& filter) { return end(std::span(&filter, 1)); }
+  Result<size_t> end(std::span<const FlowFilter> filters);
+  using Predicate = std::function<bool(const network::Flow&)>;
+  Result<size_t> end_if(const Predicate& is_over);
 
  private:
   explicit Flows(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  Result<size_t> end_found(Messages dump, const Predicate& matches);
   NetlinkSocket socket_;
 };
 

@@ -1,7 +1,5 @@
 #include "netdriver/kernel.h"
 
-#include <algorithm>
-
 #include "netdriver/sysctl.h"
 
 namespace shoal::netdriver {
@@ -10,19 +8,6 @@ namespace {
 using network::LinkPlan;
 using network::Plan;
 using network::Ruleset;
-
-// False when a chain or map of the same name is of another kind, as another version may leave it:
-// these cannot be changed, only made anew.
-bool is_compatible(const Ruleset& found, const Ruleset& wanted) {
-  const auto fits = [](const auto& have, const auto& want, auto kind) {
-    return std::ranges::all_of(want, [&](const auto& item) {
-      const auto at = have.find(item.first);
-      return at == have.end() || kind(at->second) == kind(item.second);
-    });
-  };
-  return fits(found.maps, wanted.maps, [](const auto& map) { return map; }) &&
-         fits(found.chains, wanted.chains, [](const auto& chain) { return chain.base; });
-}
 
 Result<void> absent_is_fine(Result<void> result) {
   if (!result && result.error().code == ErrorCode::NotFound) return {};
@@ -82,15 +67,7 @@ Result<void> Kernel::build(const Plan& wanted, const Found& found) {
     if (link.kind == LinkPlan::Kind::Veth) RETURN_IF_ERROR(enslave(route_, name, bridge_index_));
   }
   for (const auto& [path, value] : wanted.sysctls) RETURN_IF_ERROR(write_sysctl(path, value));
-
-  if (is_compatible(found.rules, wanted.rules)) {
-    Plan present;
-    present.rules = found.rules;
-    const auto changed = table_.apply(diff(present, wanted).rules, wanted.rules.maps);
-    if (changed) return {};
-  }
-  // Somebody changed the table behind our back.
-  return table_.replace(wanted.rules);
+  return table_.lead(found.rules, wanted.rules);
 }
 
 Result<void> Kernel::attach(const std::map<std::string, LinkPlan>& links, ReadyNamespace& peers) {
@@ -118,7 +95,7 @@ Result<void> Kernel::attach(const std::map<std::string, LinkPlan>& links, ReadyN
 }
 
 Result<void> Kernel::change_rules(std::span<const network::RuleChange> changes,
-                                  const std::map<std::string, network::PortMap>& maps) {
+                                  const network::MapShapes& maps) {
   return table_.apply(changes, maps);
 }
 

@@ -39,7 +39,7 @@ class Kernel {
   // Adds veth links, with their peers in `peers` and configured. After an error none is left.
   Result<void> attach(const std::map<std::string, network::LinkPlan>& links, ReadyNamespace& peers);
   Result<void> change_rules(std::span<const network::RuleChange> changes,
-                            const std::map<std::string, network::PortMap>& maps);
+                            const network::MapShapes& maps);
   Result<void> replace_rules(const network::Ruleset& wanted);
 
   // Takes the bridge and the table away; fine when they are gone.

@@ -1,10 +1,15 @@
 #include "netdriver/links.h"
 
+#include <arpa/inet.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <sys/socket.h>
+
+#include <cstring>
+
+#include "netdriver/route_messages.h"
 
 namespace shoal::netdriver {
 namespace {
@@ -15,16 +20,42 @@ using network::Subnet;
 
 constexpr uint16_t kCreate = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
 
-uint8_t family_of(const IpAddress& ip) {
-  return ip.is_v4() ? AF_INET : AF_INET6;
+void parse_bridge_port(const nlattr& data, LinkInfo& link) {
+  for_each_nested(data, [&](const nlattr& field) {
+    const auto type = mnl_attr_get_type(&field);
+    if (type == IFLA_BRPORT_MODE) link.hairpin = mnl_attr_get_u8(&field) != 0;
+    if (type == IFLA_BRPORT_LEARNING) link.learning = mnl_attr_get_u8(&field) != 0;
+  });
 }
 
-void put_ip(nlmsghdr* message, uint16_t type, const IpAddress& ip) {
-  mnl_attr_put(message, type, ip.size(), ip.bytes().data());
+void parse_tunnel(const nlattr& data, LinkInfo& link) {
+  for_each_nested(data, [&](const nlattr& field) {
+    const auto type = mnl_attr_get_type(&field);
+    if (type == IFLA_VXLAN_ID) link.vni = mnl_attr_get_u32(&field);
+    if (type == IFLA_VXLAN_PORT) link.tunnel_port = ntohs(mnl_attr_get_u16(&field));
+    if (type != IFLA_VXLAN_LOCAL && type != IFLA_VXLAN_LOCAL6) return;
+    if (const auto ip = parse_ip(field)) link.tunnel_address = *ip;
+  });
 }
 
-void put_mac(nlmsghdr* message, const network::MacAddress& mac) {
-  mnl_attr_put(message, IFLA_ADDRESS, mac.bytes.size(), mac.bytes.data());
+void parse_link_info(const nlattr& info, LinkInfo& link) {
+  const nlattr* data = nullptr;
+  const nlattr* port_data = nullptr;
+  std::string_view master_kind;
+  for_each_nested(info, [&](const nlattr& field) {
+    const auto type = mnl_attr_get_type(&field);
+    if (type == IFLA_INFO_KIND) link.kind = mnl_attr_get_str(&field);
+    if (type == IFLA_INFO_DATA) data = &field;
+    if (type == IFLA_INFO_SLAVE_KIND) master_kind = mnl_attr_get_str(&field);
+    if (type == IFLA_INFO_SLAVE_DATA) port_data = &field;
+  });
+  if (data && link.kind == "vxlan") parse_tunnel(*data, link);
+  if (port_data && master_kind == "bridge") parse_bridge_port(*port_data, link);
+}
+
+void parse_mac(const nlattr& attribute, network::MacAddress& mac) {
+  if (mnl_attr_get_payload_len(&attribute) != mac.bytes.size()) return;
+  std::memcpy(mac.bytes.data(), mnl_attr_get_payload(&attribute), mac.bytes.size());
 }
 
 LinkInfo parse_link(const nlmsghdr& message) {
@@ -38,32 +69,38 @@ LinkInfo parse_link(const nlmsghdr& message) {
       case IFLA_MASTER:
         link.master = int(mnl_attr_get_u32(&attribute));
         break;
+      case IFLA_MTU:
+        link.mtu = int(mnl_attr_get_u32(&attribute));
+        break;
+      case IFLA_ADDRESS:
+        parse_mac(attribute, link.mac);
+        break;
+      case IFLA_IFALIAS:
+        link.alias = mnl_attr_get_str(&attribute);
+        break;
       case IFLA_LINKINFO:
-        for_each_nested(attribute, [&](const nlattr& info) {
-          if (mnl_attr_get_type(&info) == IFLA_INFO_KIND) link.kind = mnl_attr_get_str(&info);
-        });
+        parse_link_info(attribute, link);
         break;
     }
   });
   return link;
 }
 
-// An address attribute, when it has the length of its family.
-std::optional<IpAddress> parse_ip(const nlattr& attribute) {
-  const size_t size = mnl_attr_get_payload_len(&attribute);
-  if (size != 4 && size != 16) return std::nullopt;
-  return IpAddress::of({static_cast<const uint8_t*>(mnl_attr_get_payload(&attribute)), size});
-}
-
-void add_address(Messages& messages, int index, const Subnet& subnet) {
-  const auto& ip = subnet.address;
-  auto* message = messages.add(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK,
-                               ifaddrmsg{.ifa_family = family_of(ip),
-                                         .ifa_prefixlen = subnet.length,
-                                         .ifa_index = unsigned(index)});
-  put_ip(message, IFA_LOCAL, ip);
-  put_ip(message, IFA_ADDRESS, ip);
-  if (ip.is_v4()) put_ip(message, IFA_BROADCAST, subnet.last());
+// Gives each address with its link's index to `take`.
+template <class F>
+Result<void> read_addresses(NetlinkSocket& route, F take) {
+  Messages messages;
+  messages.add(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+  return route.query(std::move(messages), [&](const nlmsghdr& m) {
+    const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&m));
+    std::optional<IpAddress> found;
+    for_each_attribute(m, sizeof *header, [&](const nlattr& attribute) {
+      // IPv4 has the link's own in LOCAL, IPv6 in ADDRESS.
+      const auto type = mnl_attr_get_type(&attribute);
+      if (type == IFA_LOCAL || (type == IFA_ADDRESS && !found)) found = parse_ip(attribute);
+    });
+    if (found) take(int(header->ifa_index), Subnet{*found, header->ifa_prefixlen});
+  });
 }
 
 void bring_up(Messages& messages, int index) {
@@ -102,20 +139,22 @@ Result<std::vector<LinkInfo>> list_links(NetlinkSocket& route) {
   return links;
 }
 
+Result<LinkInfo> find_link_of(NetlinkSocket& route, const IpAddress& address) {
+  int index = 0;
+  RETURN_IF_ERROR(read_addresses(route, [&](int link, const Subnet& found) {
+    if (found.address == address) index = link;
+  }));
+  ASSIGN_OR_RETURN(const auto links, list_links(route));
+  for (const auto& link : links) {
+    if (link.index == index) return link;
+  }
+  return not_found("no link of this host has the address {}", address.str());
+}
+
 Result<std::vector<Subnet>> list_addresses(NetlinkSocket& route, int index) {
-  Messages messages;
-  messages.add(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
   std::vector<Subnet> addresses;
-  RETURN_IF_ERROR(route.query(std::move(messages), [&](const nlmsghdr& m) {
-    const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&m));
-    if (index != 0 && int(header->ifa_index) != index) return;
-    std::optional<IpAddress> found;
-    for_each_attribute(m, sizeof *header, [&](const nlattr& attribute) {
-      // IPv4 has the link's own in LOCAL, IPv6 in ADDRESS.
-      const auto type = mnl_attr_get_type(&attribute);
-      if (type == IFA_LOCAL || (type == IFA_ADDRESS && !found)) found = parse_ip(attribute);
-    });
-    if (found) addresses.push_back({*found, header->ifa_prefixlen});
+  RETURN_IF_ERROR(read_addresses(route, [&](int link, const Subnet& found) {
+    if (index == 0 || link == index) addresses.push_back(found);
   }));
   return addresses;
 }
@@ -140,7 +179,7 @@ Result<void> add_bridge(NetlinkSocket& route, const std::string& name, const Lin
   auto* message = messages.add(RTM_NEWLINK, kCreate, ifinfomsg{});
   mnl_attr_put_strz(message, IFLA_IFNAME, name.c_str());
   mnl_attr_put_u32(message, IFLA_MTU, uint32_t(plan.mtu));
-  put_mac(message, network::MacAddress::of(plan.address->address));
+  put_mac(message, IFLA_ADDRESS, network::MacAddress::of(plan.address->address));
   {
     const Nested info(message, IFLA_LINKINFO);
     mnl_attr_put_str(message, IFLA_INFO_KIND, "bridge");
@@ -175,7 +214,7 @@ Result<void> add_veth(NetlinkSocket& route, const std::string& name, const LinkP
     mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
     mnl_attr_put_strz(message, IFLA_IFNAME, plan.peer->name.c_str());
     mnl_attr_put_u32(message, IFLA_MTU, uint32_t(plan.mtu));
-    put_mac(message, plan.peer->mac);
+    put_mac(message, IFLA_ADDRESS, plan.peer->mac);
     mnl_attr_put_u32(message, IFLA_NET_NS_FD, uint32_t(peer_namespace));
   }
   if (bridge_index != 0) turn_hairpin_on(messages, name);
@@ -190,6 +229,15 @@ Result<void> enslave(NetlinkSocket& route, const std::string& name, int bridge_i
   mnl_attr_put_u32(message, IFLA_MASTER, uint32_t(bridge_index));
   turn_hairpin_on(messages, name);
   return with_context(route.send(std::move(messages)), "attach {} to its bridge", name);
+}
+
+Result<void> configure_link(NetlinkSocket& route, const std::string& name,
+                            const std::vector<Subnet>& addresses) {
+  ASSIGN_OR_RETURN(const auto link, find_link(route, name));
+  Messages messages;
+  for (const auto& address : addresses) add_address(messages, link.index, address);
+  bring_up(messages, link.index);
+  return with_context(route.send(std::move(messages)), "configure {}", name);
 }
 
 Result<void> configure_peer(NetlinkSocket& route, const network::PeerPlan& peer) {

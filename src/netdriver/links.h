@@ -18,11 +18,23 @@ struct LinkInfo {
   std::string kind;  // "bridge", "veth", …; empty for hardware and lo
   int master = 0;    // 0: none
   bool up = false;
+  int mtu = 0;
+  network::MacAddress mac;
+  std::string alias;
+  // As a port of a bridge:
+  bool hairpin = false;
+  bool learning = false;
+  // Of a VXLAN link:
+  uint32_t vni = 0;
+  network::IpAddress tunnel_address;  // this host's
+  uint16_t tunnel_port = 0;
 };
 
 // NotFound when there is none.
 Result<LinkInfo> find_link(NetlinkSocket& route, const std::string& name);
 Result<std::vector<LinkInfo>> list_links(NetlinkSocket& route);
+// The one that has the address. NotFound when none has.
+Result<LinkInfo> find_link_of(NetlinkSocket& route, const network::IpAddress& address);
 
 // The IPv4 and IPv6 addresses of one link (or of all, index 0), with their prefix lengths.
 Result<std::vector<network::Subnet>> list_addresses(NetlinkSocket& route, int index);
@@ -44,6 +56,9 @@ Result<void> add_veth(NetlinkSocket& route, const std::string& name, const netwo
 // Makes an existing link a port of the bridge again, up and with hairpin on.
 Result<void> enslave(NetlinkSocket& route, const std::string& name, int bridge_index);
 
+// Brings a link up, with these addresses. An IPv6 one is used at once: nobody else can have it.
+Result<void> configure_link(NetlinkSocket& route, const std::string& name,
+                            const std::vector<network::Subnet>& addresses);
 // In the container's namespace: brings the peer up, with its address and default route.
 Result<void> configure_peer(NetlinkSocket& route, const network::PeerPlan& peer);
 

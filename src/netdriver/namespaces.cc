@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/check.h"
 #include "netdriver/links.h"
 #include "netdriver/sysctl.h"
 #include "os/file.h"
@@ -24,9 +25,7 @@ constexpr int kLoopbackIndex = 1;  // The kernel's own promise for every namespa
 
 Result<ReadyNamespace> make_namespace() {
   if (::unshare(CLONE_NEWNET) != 0) return os::system_error("create", "network namespace", errno);
-  constexpr auto kSelf = "/proc/thread-self/ns/net";
-  os::Fd fd(::open(kSelf, O_RDONLY | O_CLOEXEC));
-  if (!fd) return os::system_error("open", kSelf, errno);
+  ASSIGN_OR_RETURN(auto fd, current_namespace());
   ASSIGN_OR_RETURN(auto route, NetlinkSocket::open(NETLINK_ROUTE));
   RETURN_IF_ERROR(set_up(route, kLoopbackIndex));
   RETURN_IF_ERROR(write_sysctl("net/ipv4/ip_unprivileged_port_start", "0"));
@@ -79,6 +78,34 @@ void NamespaceStock::refill() {
     ready_.push_back(std::move(made));
     changed_.notify_all();
   }
+}
+
+Result<os::Fd> current_namespace() {
+  constexpr auto kSelf = "/proc/thread-self/ns/net";
+  os::Fd fd(::open(kSelf, O_RDONLY | O_CLOEXEC));
+  if (!fd) return os::system_error("open", kSelf, errno);
+  return fd;
+}
+
+Result<os::Fd> open_namespace(const std::string& path) {
+  os::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return os::system_error("open", path, errno);
+  struct statfs info{};
+  if (::fstatfs(fd.get(), &info) != 0) return os::system_error("look at", path, errno);
+  if (info.f_type != NSFS_MAGIC) return failed_precondition("{} holds no namespace", path);
+  return fd;
+}
+
+Result<NamespaceVisit> NamespaceVisit::begin(const os::Fd& space, const os::Fd& home) {
+  if (::setns(space.get(), CLONE_NEWNET) != 0) {
+    return os::system_error("enter", "network namespace", errno);
+  }
+  return NamespaceVisit(&home);
+}
+
+NamespaceVisit::~NamespaceVisit() {
+  // Whatever the thread did next would be done in the wrong place.
+  if (home_) CHECK(::setns(home_->get(), CLONE_NEWNET) == 0, "errno {}", errno);
 }
 
 Result<void> hold_namespace(const os::Fd& fd, const std::string& path) {

@@ -1,8 +1,9 @@
 // Network namespaces for containers: a stock of ready ones, and how they are held as files.
 //
 // Making a namespace costs a millisecond and kernel-wide locks, so a thread of its own keeps some
-// in stock. That thread moves from one namespace to the next; no other thread ever leaves the
-// node's. A namespace in stock is held by a descriptor only, so nothing of it outlives the process.
+// in stock. That thread moves from one namespace to the next; other threads leave the node's for a
+// NamespaceVisit only. A namespace in stock is held by a descriptor only, so nothing of it outlives
+// the process.
 #pragma once
 
 #include <condition_variable>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -46,6 +48,26 @@ class NamespaceStock {
   size_t waiting_ = 0;
   bool stopping_ = false;
   std::thread thread_;  // Last: it uses the rest.
+};
+
+// The network namespace of the calling thread.
+Result<os::Fd> current_namespace();
+// That of a file that holds one. NotFound when there is no file, FailedPrecondition when it holds
+// none.
+Result<os::Fd> open_namespace(const std::string& path);
+
+// Moves the calling thread into a namespace until the visit is destroyed; then it is back in
+// `home`, which must outlive the visit.
+class NamespaceVisit {
+ public:
+  static Result<NamespaceVisit> begin(const os::Fd& space, const os::Fd& home);
+  NamespaceVisit(NamespaceVisit&& other) noexcept : home_(std::exchange(other.home_, nullptr)) {}
+  NamespaceVisit& operator=(NamespaceVisit&&) = delete;
+  ~NamespaceVisit();
+
+ private:
+  explicit NamespaceVisit(const os::Fd* home) : home_(home) {}
+  const os::Fd* home_;
 };
 
 // Holds the namespace by a bind mount on a new file; AlreadyExists when there is one.

@@ -20,6 +20,7 @@ ErrorCode code_of(int error) {
     case ENOENT:
     case ENODEV:
     case ESRCH:
+    case EADDRNOTAVAIL:
       return ErrorCode::NotFound;
     case EEXIST:
       return ErrorCode::AlreadyExists;
@@ -109,17 +110,18 @@ Result<void> NetlinkSocket::transmit(Messages& messages) {
   return {};
 }
 
-Result<size_t> NetlinkSocket::receive() {
-  answer_.resize(kAnswerBytesMax);
+// Sockets are many, one or two a network; threads are few, and each reads one answer at a time.
+Result<std::span<const char>> NetlinkSocket::receive() {
+  static thread_local std::vector<char> answer(kAnswerBytesMax);
   ssize_t count;
   do {
-    count = ::recv(fd_.get(), answer_.data(), answer_.size(), 0);
+    count = ::recv(fd_.get(), answer.data(), answer.size(), 0);
   } while (count < 0 && errno == EINTR);
   if (count < 0) return os::system_error("receive", "netlink socket", errno);
-  return size_t(count);
+  return std::span(answer).first(size_t(count));
 }
 
-Result<void> NetlinkSocket::send(Messages messages) {
+Result<void> NetlinkSocket::send(Messages messages, Absence absence) {
   const uint32_t first = sequence_ + 1;
   RETURN_IF_ERROR(transmit(messages));
   uint32_t last = 0;  // The last message that is answered in any case.
@@ -132,12 +134,15 @@ Result<void> NetlinkSocket::send(Messages messages) {
 
   Result<void> outcome;
   for (bool done = false; !done;) {
-    ASSIGN_OR_RETURN(const size_t received, receive());
-    int left = int(received);
-    for (auto* at = reinterpret_cast<const nlmsghdr*>(answer_.data()); mnl_nlmsg_ok(at, left);
+    ASSIGN_OR_RETURN(const auto received, receive());
+    int left = int(received.size());
+    for (auto* at = reinterpret_cast<const nlmsghdr*>(received.data()); mnl_nlmsg_ok(at, left);
          at = mnl_nlmsg_next(at, &left)) {
       if (at->nlmsg_seq < first || !is_error(*at)) continue;  // Of an earlier, failed exchange.
       auto answer = error_of(*at);
+      if (absence == Absence::IsFine && !answer && answer.error().code == ErrorCode::NotFound) {
+        answer = {};
+      }
       // A batch that is refused as a whole is answered at its first message, and only there.
       done |= at->nlmsg_seq == last || (!answer && at->nlmsg_seq == first);
       if (!answer && outcome) outcome = std::move(answer);
@@ -149,9 +154,9 @@ Result<void> NetlinkSocket::send(Messages messages) {
 Result<void> NetlinkSocket::query(Messages messages, const Visit& visit) {
   RETURN_IF_ERROR(transmit(messages));
   for (;;) {
-    ASSIGN_OR_RETURN(const size_t received, receive());
-    int left = int(received);
-    for (auto* at = reinterpret_cast<const nlmsghdr*>(answer_.data()); mnl_nlmsg_ok(at, left);
+    ASSIGN_OR_RETURN(const auto received, receive());
+    int left = int(received.size());
+    for (auto* at = reinterpret_cast<const nlmsghdr*>(received.data()); mnl_nlmsg_ok(at, left);
          at = mnl_nlmsg_next(at, &left)) {
       if (at->nlmsg_seq != sequence_) continue;
       if (is_error(*at)) return error_of(*at);

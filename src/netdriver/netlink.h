@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ class Messages {
   }
 
   bool empty() const { return bytes_.empty(); }
+  size_t count() const { return count_; }
 
  private:
   friend class NetlinkSocket;
@@ -66,22 +68,24 @@ class NetlinkSocket {
 
   // Sends all messages at once and waits for the answer to every one with NLM_F_ACK. The first
   // error is returned, with the kernel's own explanation where it gives one: ENOENT, ENODEV and
-  // ESRCH become NotFound, EEXIST AlreadyExists, EBUSY and EADDRINUSE Conflict, the rest Internal.
-  Result<void> send(Messages messages);
+  // ESRCH become NotFound, as EADDRNOTAVAIL, EEXIST AlreadyExists, EBUSY and EADDRINUSE Conflict,
+  // the rest Internal.
+  enum class Absence { IsError, IsFine };  // NotFound, of what is taken away
+  Result<void> send(Messages messages, Absence absence = Absence::IsError);
 
   // Sends one NLM_F_DUMP request (or one that is answered by a single message) and gives every
   // message of the answer to `visit`.
+  // `visit` sends nothing itself: the answer lies where the next one would.
   using Visit = std::function<void(const nlmsghdr&)>;
   Result<void> query(Messages messages, const Visit& visit);
 
  private:
   explicit NetlinkSocket(os::Fd fd) : fd_(std::move(fd)) {}
   Result<void> transmit(Messages& messages);
-  Result<size_t> receive();
+  Result<std::span<const char>> receive();
 
   os::Fd fd_;
   uint32_t sequence_ = 0;
-  std::vector<char> answer_;
 };
 
 // Walks the attributes that follow a header of `header_bytes`.

@@ -71,7 +71,14 @@ void put_value(nlmsghdr* message, uint16_t type, std::span<const uint8_t> bytes)
   mnl_attr_put(message, NFTA_DATA_VALUE, bytes.size(), bytes.data());
 }
 
-void put_target(nlmsghdr* message, const PortTarget& target) {
+void put_comment(nlmsghdr* message, const std::string& text) {
+  std::vector<uint8_t> data{0, uint8_t(text.size() + 1)};
+  data.insert(data.end(), text.begin(), text.end());
+  data.push_back(0);
+  mnl_attr_put(message, NFTA_RULE_USERDATA, data.size(), data.data());
+}
+
+void put_target(nlmsghdr* message, const MapTarget& target) {
   if (const auto* backend = std::get_if<Backend>(&target)) {
     put_value(message, NFTA_SET_ELEM_DATA, encode(*backend));
   } else if (const auto* to = std::get_if<GoToChain>(&target)) {
@@ -97,43 +104,72 @@ std::optional<Hook> hook_of(uint32_t number) {
   return std::nullopt;
 }
 
-NftTypes types_of(const PortMap& map) {
-  NftTypes types{concatenated(kTypeProtocol, kTypeService), 8, 0, 0};
-  if (map.by_address) {
-    types.key_type |= address_type(map.family) << 2 * kTypeBits;
-    types.key_bytes += address_bytes(map.family);
+NftTypes types_of(const MapShape& map) {
+  const auto type = address_type(map.family);
+  const auto bytes = address_bytes(map.family);
+  constexpr auto kPort = concatenated(kTypeProtocol, kTypeService);
+  NftTypes types{};
+  switch (map.keys) {
+    case MapShape::Keys::Port:
+      types = {kPort, 8, 0, 0};
+      break;
+    case MapShape::Keys::AddressAndPort:
+      types = {type << 2 * kTypeBits | kPort, bytes + 8, 0, 0};
+      break;
+    case MapShape::Keys::Address:
+      types = {type, bytes, 0, 0};
+      break;
+    case MapShape::Keys::AddressPair:
+      types = {concatenated(type, type), 2 * bytes, 0, 0};
+      break;
   }
-  if (map.leads == PortMap::Leads::ToChain) {
+  if (map.leads == MapShape::Leads::ToChain) {
     types.data_type = kTypeVerdict;
     types.data_bytes = 16;
   }
-  if (map.leads == PortMap::Leads::ToBackend) {
+  if (map.leads == MapShape::Leads::ToBackend) {
     types.data_type = concatenated(address_type(map.family), kTypeService);
     types.data_bytes = address_bytes(map.family) + 4;
   }
   return types;
 }
 
-std::vector<uint8_t> encode(const PortKey& key) {
+std::vector<uint8_t> encode(const MapKey& key) {
   std::vector<uint8_t> bytes;
-  if (key.address) bytes.assign(key.address->bytes().begin(), key.address->bytes().end());
-  for (const auto& [protocol, number] : kProtocols) {
-    if (protocol == key.protocol) bytes.insert(bytes.end(), {number, 0, 0, 0});
+  const auto append = [&](const IpAddress& ip) {
+    bytes.insert(bytes.end(), ip.bytes().begin(), ip.bytes().end());
+  };
+  if (const auto* address = std::get_if<IpAddress>(&key)) append(*address);
+  if (const auto* pair = std::get_if<AddressPair>(&key)) {
+    append(pair->source);
+    append(pair->destination);
   }
-  append_port(bytes, key.port);
+  if (const auto* port = std::get_if<PortKey>(&key)) {
+    if (port->address) append(*port->address);
+    for (const auto& [protocol, number] : kProtocols) {
+      if (protocol == port->protocol) bytes.insert(bytes.end(), {number, 0, 0, 0});
+    }
+    append_port(bytes, port->port);
+  }
   return bytes;
 }
 
 std::vector<uint8_t> encode(const Backend& backend) {
   std::vector<uint8_t> bytes(backend.address.bytes().begin(), backend.address.bytes().end());
-  append_port(bytes, backend.port);
+  if (backend.port != 0) append_port(bytes, backend.port);
   return bytes;
 }
 
-std::optional<PortKey> decode_key(const PortMap& map, std::span<const uint8_t> bytes) {
+std::optional<MapKey> decode_key(const MapShape& map, std::span<const uint8_t> bytes) {
+  using Keys = MapShape::Keys;
   if (bytes.size() != types_of(map).key_bytes) return std::nullopt;
+  const auto size = address_bytes(map.family);
+  if (map.keys == Keys::Address) return IpAddress::of(bytes);
+  if (map.keys == Keys::AddressPair) {
+    return AddressPair{IpAddress::of(bytes.first(size)), IpAddress::of(bytes.last(size))};
+  }
   PortKey key;
-  if (map.by_address) key.address = IpAddress::of(bytes.first(address_bytes(map.family)));
+  if (map.keys == Keys::AddressAndPort) key.address = IpAddress::of(bytes.first(size));
   const auto rest = bytes.last(8);
   for (const auto& [protocol, number] : kProtocols) {
     if (number != rest[0]) continue;
@@ -144,13 +180,19 @@ std::optional<PortKey> decode_key(const PortMap& map, std::span<const uint8_t> b
   return std::nullopt;
 }
 
-std::optional<Backend> decode_backend(const PortMap& map, std::span<const uint8_t> bytes) {
+std::optional<Backend> decode_backend(const MapShape& map, std::span<const uint8_t> bytes) {
   const auto address = address_bytes(map.family);
   if (bytes.size() != address + 4) return std::nullopt;
   return Backend{IpAddress::of(bytes.first(address)), port_at(bytes.subspan(address))};
 }
 
-NftTransaction::NftTransaction(std::string name, const std::map<std::string, PortMap>& maps)
+// Type 0, the length with the closing zero, the text.
+std::string decode_comment(std::span<const uint8_t> user_data) {
+  if (user_data.size() < 3 || user_data[0] != 0 || user_data[1] != user_data.size() - 2) return {};
+  return {reinterpret_cast<const char*>(user_data.data()) + 2, user_data.size() - 3};
+}
+
+NftTransaction::NftTransaction(std::string name, const MapShapes& maps)
     : name_(std::move(name)), maps_(maps) {
   messages_.add(NFNL_MSG_BATCH_BEGIN, 0,
                 nfgenmsg{AF_UNSPEC, NFNETLINK_V0, htons(NFNL_SUBSYS_NFTABLES)});
@@ -242,6 +284,7 @@ void NftTransaction::set_rules(const SetRules& change) {
     mnl_attr_put_strz(add, NFTA_RULE_TABLE, name_.c_str());
     mnl_attr_put_strz(add, NFTA_RULE_CHAIN, change.chain.c_str());
     put_expressions(add, rule, maps_, turns);
+    put_comment(add, fingerprint(rule, maps_));
   }
 }
 
@@ -249,6 +292,8 @@ void NftTransaction::set_rules(const SetRules& change) {
 uint32_t NftTransaction::add_turns(const Balance& balance) {
   const auto& backends = balance.backends;
   const auto family = backends.at(0).address.family();
+  const bool with_port = backends[0].port != 0;
+  const auto address = address_type(family);
   const uint32_t id = ++ids_;
   auto* set = message(NFT_MSG_NEWSET, NLM_F_CREATE);
   mnl_attr_put_strz(set, NFTA_SET_TABLE, name_.c_str());
@@ -257,8 +302,8 @@ uint32_t NftTransaction::add_turns(const Balance& balance) {
   put_number(set, NFTA_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_MAP);
   put_number(set, NFTA_SET_KEY_TYPE, kTypeInteger);
   put_number(set, NFTA_SET_KEY_LEN, 4);
-  put_number(set, NFTA_SET_DATA_TYPE, concatenated(address_type(family), kTypeService));
-  put_number(set, NFTA_SET_DATA_LEN, address_bytes(family) + 4);
+  put_number(set, NFTA_SET_DATA_TYPE, with_port ? concatenated(address, kTypeService) : address);
+  put_number(set, NFTA_SET_DATA_LEN, address_bytes(family) + (with_port ? 4 : 0));
 
   constexpr size_t kElementsPerMessage = 128;
   for (size_t first = 0; first < backends.size(); first += kElementsPerMessage) {
@@ -278,8 +323,8 @@ uint32_t NftTransaction::add_turns(const Balance& balance) {
   return id;
 }
 
-void NftTransaction::element(uint16_t type, const std::string& map, const PortKey& key,
-                             const PortTarget* target) {
+void NftTransaction::element(uint16_t type, const std::string& map, const MapKey& key,
+                             const MapTarget* target) {
   auto* change = message(type, target ? NLM_F_CREATE : 0);
   mnl_attr_put_strz(change, NFTA_SET_ELEM_LIST_TABLE, name_.c_str());
   mnl_attr_put_strz(change, NFTA_SET_ELEM_LIST_SET, map.c_str());

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
@@ -11,6 +12,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "base/check.h"
@@ -72,9 +74,10 @@ void load_payload(nlmsghdr* message, nft_payload_bases base, uint32_t offset, ui
   });
 }
 
-void load_flow(nlmsghdr* message, nft_ct_keys key) {
+void load_flow(nlmsghdr* message, nft_ct_keys key, std::optional<uint8_t> direction = {}) {
   put_expression(message, "ct", [&] {
     put_number(message, NFTA_CT_KEY, key);
+    if (direction) mnl_attr_put_u8(message, NFTA_CT_DIRECTION, *direction);
     put_number(message, NFTA_CT_DREG, word_register(0));
   });
 }
@@ -145,15 +148,26 @@ void match_local(nlmsghdr* message) {
   compare(message, bytes_of(uint32_t{RTN_LOCAL}));
 }
 
-void load_port_key(nlmsghdr* message, const PortMap& map) {
+void load_address(nlmsghdr* message, Family family, bool destination, size_t word = 0) {
+  load_payload(message, NFT_PAYLOAD_NETWORK_HEADER, address_offset(family, destination),
+               uint32_t(words_of(family) * 4), word_register(word));
+}
+
+// Whatever the map is keyed by, part after part.
+void load_key(nlmsghdr* message, const MapShape& map) {
+  using Keys = MapShape::Keys;
+  if (map.keys != Keys::Port) match_family(message, map.family);
+  const auto words = words_of(map.family);
+  if (map.keys == Keys::AddressPair) {
+    load_address(message, map.family, false);
+    return load_address(message, map.family, true, words);
+  }
   size_t word = 0;
-  if (map.by_address) {
-    match_family(message, map.family);
-    const auto words = words_of(map.family);
-    load_payload(message, NFT_PAYLOAD_NETWORK_HEADER, address_offset(map.family, true),
-                 uint32_t(words * 4));
+  if (map.keys != Keys::Port) {
+    load_address(message, map.family, true);
     word = words;
   }
+  if (map.keys == Keys::Address) return;
   load_meta(message, NFT_META_L4PROTO, word_register(word));
   load_payload(message, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, word_register(word + 1));
 }
@@ -172,13 +186,13 @@ void look_up(nlmsghdr* message, const std::string& map, Answer answer, uint32_t 
   });
 }
 
-// The new destination lies in the registers as address . port.
-void translate_destination(nlmsghdr* message, Family family) {
+// The new address lies in the registers, and behind it the port when there is one.
+void translate(nlmsghdr* message, nft_nat_types type, Family family, bool with_port) {
   put_expression(message, "nat", [&] {
-    put_number(message, NFTA_NAT_TYPE, NFT_NAT_DNAT);
+    put_number(message, NFTA_NAT_TYPE, type);
     put_number(message, NFTA_NAT_FAMILY, protocol_family(family));
     put_number(message, NFTA_NAT_REG_ADDR_MIN, word_register(0));
-    put_number(message, NFTA_NAT_REG_PROTO_MIN, word_register(words_of(family)));
+    if (with_port) put_number(message, NFTA_NAT_REG_PROTO_MIN, word_register(words_of(family)));
   });
 }
 
@@ -206,6 +220,7 @@ uint8_t number_of(PortProtocol protocol) {
 
 struct Conditions {
   nlmsghdr* message;
+  const MapShapes& maps;
 
   void operator()(const FromLink& c) const {
     match_link(message, NFT_META_IIFNAME, c.name, c.negated);
@@ -227,14 +242,24 @@ struct Conditions {
   }
   void operator()(const IsTranslated&) const { match_flag(message, NFT_CT_STATUS, IPS_DST_NAT); }
   void operator()(const PortIsIn& c) const {
-    load_port_key(message, PortMap{});
+    load_key(message, maps.at(c.set));
     look_up(message, c.set, Answer::Presence);
+  }
+  void operator()(const AddressesAreIn& c) const {
+    load_key(message, maps.at(c.set));
+    look_up(message, c.set, Answer::Presence);
+  }
+  void operator()(const IsNotIcmp&) const {
+    for (const uint8_t protocol : {uint8_t{IPPROTO_ICMP}, uint8_t{IPPROTO_ICMPV6}}) {
+      load_meta(message, NFT_META_L4PROTO);
+      compare(message, bytes_of(protocol), true);
+    }
   }
 };
 
 struct Actions {
   nlmsghdr* message;
-  const std::map<std::string, PortMap>& maps;
+  const MapShapes& maps;
   uint32_t turns_map_id;
 
   void operator()(const Accept&) const { put_verdict(message, NF_ACCEPT); }
@@ -253,10 +278,10 @@ struct Actions {
   }
   void operator()(const FollowMap& a) const {
     const auto& map = maps.at(a.map);
-    load_port_key(message, map);
-    const bool verdict = map.leads == PortMap::Leads::ToChain;
+    load_key(message, map);
+    const bool verdict = map.leads == MapShape::Leads::ToChain;
     look_up(message, a.map, verdict ? Answer::Verdict : Answer::Value);
-    if (!verdict) translate_destination(message, map.family);
+    if (!verdict) translate(message, NFT_NAT_DNAT, map.family, true);
   }
   void operator()(const Balance& a) const {
     put_expression(message, "numgen", [&] {
@@ -265,16 +290,21 @@ struct Actions {
       put_number(message, NFTA_NG_TYPE, NFT_NG_INCREMENTAL);
     });
     look_up(message, kTurnsMapName, Answer::Value, turns_map_id);
-    translate_destination(message, a.backends[0].address.family());
+    const auto& first = a.backends[0];
+    translate(message, NFT_NAT_DNAT, first.address.family(), first.port != 0);
+  }
+  void operator()(const SourceFromAsked& a) const {
+    load_flow(message, a.family == Family::V4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6, IP_CT_DIR_ORIGINAL);
+    translate(message, NFT_NAT_SNAT, a.family, false);
   }
 };
 
 }  // namespace
 
-void put_expressions(nlmsghdr* message, const Rule& rule,
-                     const std::map<std::string, PortMap>& maps, uint32_t turns_map_id) {
+void put_expressions(nlmsghdr* message, const Rule& rule, const MapShapes& maps,
+                     uint32_t turns_map_id) {
   const Nested expressions(message, NFTA_RULE_EXPRESSIONS);
-  for (const auto& condition : rule.conditions) std::visit(Conditions{message}, condition);
+  for (const auto& condition : rule.conditions) std::visit(Conditions{message, maps}, condition);
   std::visit(Actions{message, maps, turns_map_id}, rule.action);
 }
 

@@ -14,7 +14,7 @@ inline constexpr auto kTurnsMapName = "__map%d";
 
 // Appends the rule's expressions to a NFT_MSG_NEWRULE message. `maps` has every map that it names;
 // `turns_map_id` is the transaction's number for the anonymous map of a Balance.
-void put_expressions(nlmsghdr* message, const network::Rule& rule,
-                     const std::map<std::string, network::PortMap>& maps, uint32_t turns_map_id);
+void put_expressions(nlmsghdr* message, const network::Rule& rule, const network::MapShapes& maps,
+                     uint32_t turns_map_id);
 
 }  // namespace shoal::netdriver

@@ -5,6 +5,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "netdriver/nft_encode.h"
@@ -34,12 +35,13 @@ std::span<const uint8_t> payload_of(const nlattr& attribute) {
 }
 
 // Which of our shapes the set has; nothing for anonymous sets and those of another version.
-std::optional<PortMap> shape_of(const NftTypes& types) {
-  using Leads = PortMap::Leads;
+std::optional<MapShape> shape_of(const NftTypes& types) {
+  using Leads = MapShape::Leads;
+  using Keys = MapShape::Keys;
   for (const auto leads : {Leads::Nowhere, Leads::ToBackend, Leads::ToChain}) {
-    for (const bool by_address : {false, true}) {
+    for (const auto keys : {Keys::Port, Keys::AddressAndPort, Keys::Address, Keys::AddressPair}) {
       for (const auto family : {Family::V4, Family::V6}) {
-        const PortMap map{leads, by_address, family};
+        const MapShape map{leads, keys, family};
         const auto ours = types_of(map);
         if (ours.key_type == types.key_type && ours.data_type == types.data_type) return map;
       }
@@ -75,13 +77,13 @@ Element parse_element(const nlattr& item) {
   return element;
 }
 
-void take_element(const PortMap& map, const Element& element,
-                  std::map<PortKey, PortTarget>& elements) {
+void take_element(const MapShape& map, const Element& element,
+                  std::map<MapKey, MapTarget>& elements) {
   const auto key = decode_key(map, element.key);
   if (!key) return;
-  PortTarget target;
-  if (map.leads == PortMap::Leads::ToChain) target = GoToChain{element.chain};
-  if (map.leads == PortMap::Leads::ToBackend) {
+  MapTarget target;
+  if (map.leads == MapShape::Leads::ToChain) target = GoToChain{element.chain};
+  if (map.leads == MapShape::Leads::ToBackend) {
     if (const auto backend = decode_backend(map, element.data)) target = *backend;
   }
   elements[*key] = target;
@@ -101,7 +103,37 @@ std::optional<BaseChain> parse_base(const nlattr& hook_attribute, bool nat) {
   return base;
 }
 
-// Stands for rules that were not read. No plan jumps to a chain without a name.
+// False when a chain or map of the same name is of another kind, as another version may leave it:
+// these cannot be changed, only made anew.
+bool is_compatible(const Ruleset& found, const Ruleset& wanted) {
+  const auto fits = [](const auto& have, const auto& want, auto kind) {
+    return std::ranges::all_of(want, [&](const auto& item) {
+      const auto at = have.find(item.first);
+      return at == have.end() || kind(at->second) == kind(item.second);
+    });
+  };
+  return fits(found.maps, wanted.maps, [](const auto& map) { return map; }) &&
+         fits(found.chains, wanted.chains, [](const auto& chain) { return chain.base; });
+}
+
+// How many of the changes one transaction takes: what the kernel takes in at once is bounded.
+size_t count_for_one(std::span<const RuleChange> changes) {
+  constexpr size_t kPartsMax = 8192;  // A change is one, and so is each backend of a rule.
+  size_t parts = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    ++parts;
+    if (const auto* set = std::get_if<SetRules>(&changes[i])) {
+      for (const auto& rule : set->rules) {
+        const auto* balance = std::get_if<Balance>(&rule.action);
+        if (balance) parts += balance->backends.size();
+      }
+    }
+    if (parts > kPartsMax) return std::max<size_t>(i, 1);
+  }
+  return changes.size();
+}
+
+// Stands for rules that are not as planned. No plan jumps to a chain without a name.
 Rule unread() {
   return Rule{{}, Jump{""}};
 }
@@ -113,7 +145,7 @@ Result<NftTable> NftTable::open(std::string name) {
   return NftTable(std::move(name), std::move(socket));
 }
 
-Result<Ruleset> NftTable::read() {
+Result<Ruleset> NftTable::read(const Ruleset& wanted) {
   Ruleset rules;
   const auto exists =
       socket_.query(request(NFT_MSG_GETTABLE, 0, NFTA_TABLE_NAME, name_), [](const nlmsghdr&) {});
@@ -121,6 +153,7 @@ Result<Ruleset> NftTable::read() {
   RETURN_IF_ERROR(with_context(exists, "read table {}", name_));
   RETURN_IF_ERROR(read_maps(rules));
   RETURN_IF_ERROR(read_chains(rules));
+  RETURN_IF_ERROR(compare_rules(wanted, rules));
   for (const auto& [map, shape] : rules.maps) RETURN_IF_ERROR(read_elements(map, rules));
   return rules;
 }
@@ -161,8 +194,37 @@ Result<void> NftTable::read_chains(Ruleset& rules) {
         });
         if (table != name_) return;
         const auto base = hook ? parse_base(*hook, nat) : std::nullopt;
-        rules.chains[name] = Chain{base, {unread()}};
+        rules.chains[name] = Chain{base, {}};
       });
+}
+
+Result<void> NftTable::compare_rules(const Ruleset& wanted, Ruleset& rules) {
+  std::map<std::string, std::vector<std::string>> comments;  // by chain, in the rules' order
+  const auto take = [&](const nlmsghdr& message) {
+    std::string table;
+    std::string chain;
+    std::string comment;
+    for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr& attribute) {
+      const auto type = mnl_attr_get_type(&attribute);
+      if (type == NFTA_RULE_TABLE) table = mnl_attr_get_str(&attribute);
+      if (type == NFTA_RULE_CHAIN) chain = mnl_attr_get_str(&attribute);
+      if (type == NFTA_RULE_USERDATA) comment = decode_comment(payload_of(attribute));
+    });
+    if (table == name_) comments[chain].push_back(std::move(comment));
+  };
+  RETURN_IF_ERROR(
+      socket_.query(request(NFT_MSG_GETRULE, NLM_F_DUMP, NFTA_RULE_TABLE, name_), take));
+  for (const auto& [name, found] : comments) {
+    std::vector<std::string> planned;
+    const auto chain = wanted.chains.find(name);
+    if (chain != wanted.chains.end()) {
+      for (const auto& rule : chain->second.rules) {
+        planned.push_back(fingerprint(rule, wanted.maps));
+      }
+    }
+    rules.chains[name].rules = found == planned ? chain->second.rules : std::vector{unread()};
+  }
+  return {};
 }
 
 Result<void> NftTable::read_elements(const std::string& map, Ruleset& rules) {
@@ -180,22 +242,34 @@ Result<void> NftTable::read_elements(const std::string& map, Ruleset& rules) {
                        });
 }
 
-Result<void> NftTable::apply(std::span<const RuleChange> changes,
-                             const std::map<std::string, PortMap>& maps) {
-  if (changes.empty()) return {};
-  NftTransaction transaction(name_, maps);
-  transaction.add_table();
-  for (const auto& change : changes) transaction.add(change);
-  return with_context(socket_.send(transaction.finish()), "change table {}", name_);
+Result<void> NftTable::apply(std::span<const RuleChange> changes, const MapShapes& maps) {
+  while (!changes.empty()) {
+    NftTransaction transaction(name_, maps);
+    transaction.add_table();
+    const auto now = changes.first(count_for_one(changes));
+    for (const auto& change : now) transaction.add(change);
+    RETURN_IF_ERROR(with_context(socket_.send(transaction.finish()), "change table {}", name_));
+    changes = changes.subspan(now.size());
+  }
+  return {};
+}
+
+Result<void> NftTable::lead(const Ruleset& found, const Ruleset& wanted) {
+  if (is_compatible(found, wanted)) {
+    const auto changed = apply(diff(found, wanted), wanted.maps);
+    if (changed) return {};
+  }
+  return replace(wanted);
 }
 
 Result<void> NftTable::replace(const Ruleset& wanted) {
-  Plan plan;
-  plan.rules = wanted;
   NftTransaction transaction(name_, wanted.maps);
   transaction.replace_table();
-  for (const auto& change : diff(Plan{}, plan).rules) transaction.add(change);
-  return with_context(socket_.send(transaction.finish()), "replace table {}", name_);
+  const auto changes = diff(Ruleset{}, wanted);
+  const auto now = count_for_one(changes);
+  for (const auto& change : std::span(changes).first(now)) transaction.add(change);
+  RETURN_IF_ERROR(with_context(socket_.send(transaction.finish()), "replace table {}", name_));
+  return apply(std::span(changes).subspan(now), wanted.maps);
 }
 
 Result<void> NftTable::remove() {

@@ -130,7 +130,7 @@ struct NodeNetwork::Impl {
   const NodeNetworkOptions options;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // For what comes back by itself.
   BridgeConfig bridge;
-  std::map<std::string, network::PortMap> maps;  // the frame's
+  network::MapShapes maps;  // the frame's
   std::optional<network::AddressPool> pool;
   HostPorts host_ports;  // Outlives whatever holds ports.
   ServicePorts services;

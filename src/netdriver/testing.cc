@@ -22,16 +22,16 @@ namespace {
 
 using network::IpAddress;
 
-os::Fd current_namespace() {
-  os::Fd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-  CHECK(fd, "errno {}", errno);
-  return fd;
+os::Fd own_namespace() {
+  auto fd = current_namespace();
+  CHECK(fd, "{}", fd.error().message);
+  return std::move(*fd);
 }
 
-os::Fd open_namespace(const std::string& path) {
-  os::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  CHECK(fd, "{}: errno {}", path, errno);
-  return fd;
+os::Fd namespace_at(const std::string& path) {
+  auto fd = open_namespace(path);
+  CHECK(fd, "{}", fd.error().message);
+  return std::move(*fd);
 }
 
 os::Fd make_socket(const os::Fd& space, int family, int type) {
@@ -84,10 +84,10 @@ Host::Host() {
   CHECK(::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "not root? errno {}", errno);
   CHECK(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
   CHECK(::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "mode=0700") == 0);
-  inside_ = current_namespace();
+  inside_ = own_namespace();
   std::thread([this] {
     CHECK(::unshare(CLONE_NEWNET) == 0);
-    outside_ = current_namespace();
+    outside_ = own_namespace();
   }).join();
   connect_hosts(inside_, outside_);
 }
@@ -97,19 +97,28 @@ Host::~Host() {
   ::rmdir(folder_.c_str());
 }
 
+ControlThread::~ControlThread() {
+  loop.post([this] { loop.stop(); });
+  thread_.join();
+}
+
+void ControlThread::call(const std::function<void()>& work) {
+  std::promise<void> done;
+  loop.post([&] {
+    work();
+    done.set_value();
+  });
+  done.get_future().get();
+}
+
 Control::Control(const Host& host, int ready_namespaces)
     : owned(std::make_unique<NodeNetwork>(
           loop, log, rng,
           NodeNetworkOptions{.run_dir = host.folder(), .ready_namespaces = ready_namespaces})),
-      network(*owned),
-      thread_([this] { loop.run(); }) {}
+      network(*owned) {}
 
 Control::~Control() {
-  loop.post([this] {
-    owned.reset();
-    loop.stop();
-  });
-  thread_.join();
+  call([this] { owned.reset(); });
 }
 
 void in_namespace(const os::Fd& space, const std::function<void()>& work) {
@@ -120,7 +129,7 @@ void in_namespace(const os::Fd& space, const std::function<void()>& work) {
 }
 
 void in_namespace(const std::string& path, const std::function<void()>& work) {
-  in_namespace(open_namespace(path), work);
+  in_namespace(namespace_at(path), work);
 }
 
 struct Server::Impl {
@@ -130,14 +139,17 @@ struct Server::Impl {
   std::vector<os::Fd> clients;
   std::thread thread;
 
-  std::string answer_to(const sockaddr_in& peer) const {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&peer.sin_addr);
-    return name + " " + IpAddress::of({bytes, 4}).str() + "\n";
+  std::string answer_to(const sockaddr_storage& peer) const {
+    const bool v4 = peer.ss_family == AF_INET;
+    const auto* bytes =
+        v4 ? reinterpret_cast<const uint8_t*>(&reinterpret_cast<const sockaddr_in&>(peer).sin_addr)
+           : reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr.s6_addr;
+    return name + " " + IpAddress::of({bytes, size_t(v4 ? 4 : 16)}).str() + "\n";
   }
 
   void serve_stream(const os::Fd& client) const {
     char line[64];
-    sockaddr_in peer{};
+    sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     if (::recv(client.get(), line, sizeof line, 0) <= 0) return void(::shutdown(client.get(), 2));
     ::getpeername(client.get(), reinterpret_cast<sockaddr*>(&peer), &size);
@@ -147,7 +159,7 @@ struct Server::Impl {
 
   void serve_datagram() const {
     char line[64];
-    sockaddr_in peer{};
+    sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     auto* address = reinterpret_cast<sockaddr*>(&peer);
     ::recvfrom(listener.get(), line, sizeof line, 0, address, &size);
@@ -177,11 +189,13 @@ struct Server::Impl {
   }
 };
 
-Server::Server(const os::Fd& space, Kind kind, uint16_t port, std::string name)
+Server::Server(const os::Fd& space, Kind kind, uint16_t port, std::string name,
+               network::Family family)
     : impl_(std::make_unique<Impl>()) {
   impl_->name = std::move(name);
-  impl_->listener = make_socket(space, AF_INET, kind == Kind::Tcp ? SOCK_STREAM : SOCK_DGRAM);
-  const auto address = SocketAddress::of(IpAddress{}, port);
+  const auto address = SocketAddress::of(IpAddress::any(family), port);
+  impl_->listener =
+      make_socket(space, address.family(), kind == Kind::Tcp ? SOCK_STREAM : SOCK_DGRAM);
   const int on = 1;
   ::setsockopt(impl_->listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   CHECK(::bind(impl_->listener.get(), address.get(), address.size()) == 0, "errno {}", errno);
@@ -189,8 +203,9 @@ Server::Server(const os::Fd& space, Kind kind, uint16_t port, std::string name)
   impl_->thread = std::thread([impl = impl_.get(), kind] { impl->run(kind); });
 }
 
-Server::Server(const std::string& netns_path, Kind kind, uint16_t port, std::string name)
-    : Server(open_namespace(netns_path), kind, port, std::move(name)) {}
+Server::Server(const std::string& netns_path, Kind kind, uint16_t port, std::string name,
+               network::Family family)
+    : Server(namespace_at(netns_path), kind, port, std::move(name), family) {}
 
 Server::~Server() {
   const uint64_t one = 1;
@@ -216,7 +231,18 @@ Client Client::tcp(const os::Fd& space, const std::string& address, uint16_t por
 }
 
 Client Client::tcp(const std::string& netns_path, const std::string& address, uint16_t port) {
-  return tcp(open_namespace(netns_path), address, port);
+  return tcp(namespace_at(netns_path), address, port);
+}
+
+Client Client::udp(const std::string& netns_path, const std::string& address, uint16_t port) {
+  return udp(namespace_at(netns_path), address, port);
+}
+
+int Client::send_whole(size_t bytes) {
+  const int whole = IP_PMTUDISC_DO;
+  CHECK(::setsockopt(fd_.get(), IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof whole) == 0);
+  const std::string text(bytes, 'x');
+  return ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) == ssize_t(bytes) ? 0 : errno;
 }
 
 Client Client::udp(const os::Fd& space, const std::string& address, uint16_t port) {

@@ -43,11 +43,13 @@ inline constexpr auto kOutsideAddress = "192.0.2.2";
 void in_namespace(const os::Fd& space, const std::function<void()>& work);
 void in_namespace(const std::string& path, const std::function<void()>& work);
 
-// A control thread with its loop, and a NodeNetwork on it (not started).
-class Control {
+// A control thread with its loop.
+class ControlThread {
  public:
-  explicit Control(const Host& host, int ready_namespaces = 2);
-  ~Control();
+  ControlThread() : thread_([this] { loop.run(); }) {}
+  ~ControlThread();
+  ControlThread(const ControlThread&) = delete;
+  ControlThread& operator=(const ControlThread&) = delete;
 
   // Runs the coroutine on the control thread and waits for what it returns.
   template <class T>
@@ -57,20 +59,32 @@ class Control {
     loop.post([&co, done] { os::spawn(fulfil(std::move(co), done)); });
     return answer.get();
   }
+  // Runs the function there and waits for its end.
+  void call(const std::function<void()>& work);
 
   os::Loop loop{2};
   NullLog log;
-  Rng rng{++seeds_};  // No two daemons of a test make the same ids.
-  std::unique_ptr<NodeNetwork> owned;
-  NodeNetwork& network;
 
  private:
   template <class T>
   static os::Co<> fulfil(os::Co<T> co, std::shared_ptr<std::promise<T>> done) {
     done->set_value(co_await co);
   }
-  static inline uint64_t seeds_ = 0;
   std::thread thread_;
+};
+
+// One with a NodeNetwork on it (not started).
+class Control : public ControlThread {
+ public:
+  explicit Control(const Host& host, int ready_namespaces = 2);
+  ~Control();
+
+  Rng rng{++seeds_};  // No two daemons of a test make the same ids.
+  std::unique_ptr<NodeNetwork> owned;
+  NodeNetwork& network;
+
+ private:
+  static inline uint64_t seeds_ = 0;
 };
 
 // A server in a namespace, on a thread of its own: it answers each line (or datagram) with
@@ -78,8 +92,10 @@ class Control {
 class Server {
  public:
   enum class Kind { Tcp, Udp };
-  Server(const os::Fd& space, Kind kind, uint16_t port, std::string name);
-  Server(const std::string& netns_path, Kind kind, uint16_t port, std::string name);
+  Server(const os::Fd& space, Kind kind, uint16_t port, std::string name,
+         network::Family family = network::Family::V4);
+  Server(const std::string& netns_path, Kind kind, uint16_t port, std::string name,
+         network::Family family = network::Family::V4);
   ~Server();
 
  private:
@@ -101,11 +117,14 @@ class Client {
                     int wait_milliseconds = kAnswerMilliseconds);
   static Client udp(const os::Fd& space, const std::string& address, uint16_t port);
   static Client tcp(const std::string& netns_path, const std::string& address, uint16_t port);
+  static Client udp(const std::string& netns_path, const std::string& address, uint16_t port);
 
   bool ok() const { return bool(fd_); }
   int error() const { return error_; }  // of connecting
   // Sends a line and returns the answer without the line's end; empty when there is none.
   std::string ask();
+  // Sends so many bytes, which must not be cut into fragments: 0, or the error.
+  int send_whole(size_t bytes);
 
  private:
   os::Fd fd_;

@@ -52,6 +52,11 @@ std::vector<Rule> postrouting_rules(const std::string& bridge, const Subnet& sub
   };
 }
 
+template <class Map>
+void add_all(Map& into, const Map& from) {
+  for (const auto& [key, value] : from) CHECK(into.emplace(key, value).second, "planned twice");
+}
+
 void diff_links(const Plan& from, const Plan& to, Changes& changes) {
   for (const auto& [name, link] : from.links) {
     const auto kept = to.links.find(name);
@@ -87,7 +92,7 @@ void diff_chains(const Ruleset& from, const Ruleset& to, std::vector<RuleChange>
 }
 
 void diff_elements(const Ruleset& from, const Ruleset& to, std::vector<RuleChange>& changes) {
-  static const std::map<PortKey, PortTarget> kNone;
+  static const std::map<MapKey, MapTarget> kNone;
   const auto of = [](const Ruleset& rules, const std::string& map) -> const auto& {
     const auto found = rules.elements.find(map);
     return found == rules.elements.end() ? kNone : found->second;
@@ -131,11 +136,12 @@ Plan plan_frame(const BridgeConfig& bridge) {
       {ip_sysctl("accept_redirects"), "0"},
   };
   auto& rules = plan.rules;
-  using Leads = PortMap::Leads;
-  rules.maps[kPorts] = {Leads::ToBackend, false, Family::V4};
-  rules.maps[kPortsAt] = {Leads::ToBackend, true, Family::V4};
-  rules.maps[kServices] = {Leads::ToChain, false, Family::V4};
-  rules.maps[kIdle] = {Leads::Nowhere, false, Family::V4};
+  using Leads = MapShape::Leads;
+  using Keys = MapShape::Keys;
+  rules.maps[kPorts] = {Leads::ToBackend, Keys::Port, Family::V4};
+  rules.maps[kPortsAt] = {Leads::ToBackend, Keys::AddressAndPort, Family::V4};
+  rules.maps[kServices] = {Leads::ToChain, Keys::Port, Family::V4};
+  rules.maps[kIdle] = {Leads::Nowhere, Keys::Port, Family::V4};
   rules.chains[kPublished].rules = {
       {{}, FollowMap{kPortsAt}}, {{}, FollowMap{kPorts}}, {{}, FollowMap{kServices}}};
 
@@ -164,7 +170,7 @@ Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint) {
     if (!port.host_ip.is_v4()) continue;
     const Backend target{endpoint.address, port.container_port};
     if (port.host_ip.is_any()) {
-      plan.rules.elements[kPorts][{{}, port.protocol, port.host_port}] = target;
+      plan.rules.elements[kPorts][PortKey{{}, port.protocol, port.host_port}] = target;
     } else {
       const PortKey key{port.host_ip, port.protocol, port.host_port};
       plan.rules.elements[kPortsAt][key] = target;
@@ -197,25 +203,23 @@ std::vector<std::pair<IngressPort, Plan>> ingress_parts(const Ruleset& found) {
       const auto* to = std::get_if<GoToChain>(&target);
       const auto chain = found.chains.find(to ? to->chain : "");
       if (chain != found.chains.end()) part.rules.chains.insert(*chain);
-      parts.emplace_back(IngressPort{key.protocol, key.port, {}}, std::move(part));
+      const auto& port = std::get<PortKey>(key);
+      parts.emplace_back(IngressPort{port.protocol, port.port, {}}, std::move(part));
     }
   }
   return parts;
 }
 
 void add_part(Plan& plan, const Plan& part) {
-  const auto add_all = [](auto& into, const auto& from) {
-    for (const auto& [key, value] : from) {
-      CHECK(into.emplace(key, value).second, "planned twice");
-    }
-  };
   add_all(plan.links, part.links);
   add_all(plan.sysctls, part.sysctls);
-  add_all(plan.rules.maps, part.rules.maps);
-  add_all(plan.rules.chains, part.rules.chains);
-  for (const auto& [name, elements] : part.rules.elements) {
-    add_all(plan.rules.elements[name], elements);
-  }
+  add_part(plan.rules, part.rules);
+}
+
+void add_part(Ruleset& rules, const Ruleset& part) {
+  add_all(rules.maps, part.maps);
+  add_all(rules.chains, part.chains);
+  for (const auto& [name, elements] : part.elements) add_all(rules.elements[name], elements);
 }
 
 bool Changes::empty() const {
@@ -225,15 +229,19 @@ bool Changes::empty() const {
 Changes diff(const Plan& from, const Plan& to) {
   Changes changes;
   diff_links(from, to, changes);
-  for (const auto& [name, map] : to.rules.maps) {
-    if (!from.rules.maps.contains(name)) changes.rules.push_back(AddMap{name, map});
+  changes.rules = diff(from.rules, to.rules);
+  return changes;
+}
+
+std::vector<RuleChange> diff(const Ruleset& from, const Ruleset& to) {
+  std::vector<RuleChange> changes;
+  for (const auto& [name, map] : to.maps) {
+    if (!from.maps.contains(name)) changes.push_back(AddMap{name, map});
   }
-  diff_chains(from.rules, to.rules, changes.rules);
-  diff_elements(from.rules, to.rules, changes.rules);
-  for (const auto& [name, chain] : from.rules.chains) {
-    if (!chain.base && !to.rules.chains.contains(name)) {
-      changes.rules.push_back(RemoveChain{name});
-    }
+  diff_chains(from, to, changes);
+  diff_elements(from, to, changes);
+  for (const auto& [name, chain] : from.chains) {
+    if (!chain.base && !to.chains.contains(name)) changes.push_back(RemoveChain{name});
   }
   return changes;
 }

@@ -72,11 +72,12 @@ std::vector<std::pair<IngressPort, Plan>> ingress_parts(const Ruleset& found);
 
 // Adds a part. Two parts never plan the same link, chain or element.
 void add_part(Plan& plan, const Plan& part);
+void add_part(Ruleset& rules, const Ruleset& part);
 
 // ---- Differences.
 struct AddMap {
   std::string name;
-  PortMap map;
+  MapShape map;
   auto operator<=>(const AddMap&) const = default;
 };
 struct AddChain {
@@ -93,13 +94,13 @@ struct SetRules {
 };
 struct RemoveElement {
   std::string map;
-  PortKey key;
+  MapKey key;
   auto operator<=>(const RemoveElement&) const = default;
 };
 struct AddElement {
   std::string map;
-  PortKey key;
-  PortTarget target;
+  MapKey key;
+  MapTarget target;
   auto operator<=>(const AddElement&) const = default;
 };
 struct RemoveChain {
@@ -112,8 +113,6 @@ struct Changes {
   std::vector<std::string> remove_links;
   std::map<std::string, LinkPlan> add_links;
   std::map<std::string, std::string> set_sysctls;
-  // In an order that one transaction accepts: what is named exists before, what goes is named no
-  // more.
   std::vector<RuleChange> rules;
 
   bool empty() const;
@@ -123,8 +122,12 @@ struct Changes {
 // The least that leads from one plan to the other. Both are whole plans, or parts of the same
 // thing. A map or base chain is never removed: they are the frame's.
 Changes diff(const Plan& from, const Plan& to);
+// In an order that one transaction accepts: what is named exists before, what goes is named no
+// more.
+std::vector<RuleChange> diff(const Ruleset& from, const Ruleset& to);
 
 std::string to_text(const Plan& plan);
 std::string to_text(const Changes& changes);
+std::string to_text(const RuleChange& change);
 
 }  // namespace shoal::network

@@ -20,10 +20,15 @@ std::string link_text(const std::string& name, const LinkPlan& link) {
 // The whole map or chain is not at hand here: a rule that follows a map is named by the map alone.
 std::string rule_text(const Rule& rule) {
   if (const auto* follow = std::get_if<FollowMap>(&rule.action)) return "follow " + follow->map;
-  return to_text(rule, Ruleset{});
+  for (const auto& condition : rule.conditions) {
+    if (const auto* pair = std::get_if<AddressesAreIn>(&condition)) return "ask " + pair->set;
+  }
+  return to_text(rule, MapShapes{});
 }
 
-std::string change_text(const RuleChange& change) {
+}  // namespace
+
+std::string to_text(const RuleChange& change) {
   struct Visitor {
     std::string operator()(const AddMap& c) const { return "add map " + c.name; }
     std::string operator()(const AddChain& c) const { return "add chain " + c.name; }
@@ -45,8 +50,6 @@ std::string change_text(const RuleChange& change) {
   return std::visit(Visitor{}, change);
 }
 
-}  // namespace
-
 std::string to_text(const Plan& plan) {
   std::string text;
   for (const auto& [name, link] : plan.links) text += link_text(name, link) + "\n";
@@ -62,7 +65,7 @@ std::string to_text(const Changes& changes) {
   for (const auto& [path, value] : changes.set_sysctls) {
     text += fmt::format("sysctl {} = {}\n", path, value);
   }
-  for (const auto& change : changes.rules) text += change_text(change) + "\n";
+  for (const auto& change : changes.rules) text += to_text(change) + "\n";
   return text;
 }
 

@@ -20,10 +20,17 @@ std::string_view address_word(Family family) {
 }
 
 std::string endpoint_text(const Backend& backend) {
+  if (backend.port == 0) return backend.address.str();
   return fmt::format("{} . {}", backend.address.str(), backend.port);
 }
 
-std::string text_of(const Condition& condition) {
+const MapShape& shape_of(const std::string& map, const MapShapes& maps) {
+  const auto found = maps.find(map);
+  CHECK(found != maps.end(), "no map {}", map);
+  return found->second;
+}
+
+std::string text_of(const Condition& condition, const MapShapes& maps) {
   const auto negation = [](bool negated) { return negated ? "!= " : ""; };
   return std::visit(
       Overloaded{
@@ -49,19 +56,39 @@ std::string text_of(const Condition& condition) {
           },
           [](const IsTranslated&) { return std::string("ct status dnat"); },
           [](const PortIsIn& c) { return fmt::format("meta l4proto . th dport @{}", c.set); },
+          [&](const AddressesAreIn& c) {
+            const auto word = address_word(shape_of(c.set, maps).family);
+            return fmt::format("{0} saddr . {0} daddr @{1}", word, c.set);
+          },
+          [](const IsNotIcmp&) {
+            return std::string("meta l4proto != icmp meta l4proto != ipv6-icmp");
+          },
       },
       condition);
 }
 
-std::string follow_text(const FollowMap& action, const Ruleset& ruleset) {
-  const auto map = ruleset.maps.find(action.map);
-  CHECK(map != ruleset.maps.end(), "no map {}", action.map);
-  const auto family = address_word(map->second.family);
-  const auto key = fmt::format("{}meta l4proto . th dport",
-                               map->second.by_address ? fmt::format("{} daddr . ", family) : "");
-  return map->second.leads == PortMap::Leads::ToChain
-             ? fmt::format("{} vmap @{}", key, action.map)
-             : fmt::format("dnat {} to {} map @{}", family, key, action.map);
+// What a map is asked with.
+std::string key_text(const MapShape& map) {
+  const auto word = address_word(map.family);
+  switch (map.keys) {
+    case MapShape::Keys::Port:
+      return "meta l4proto . th dport";
+    case MapShape::Keys::AddressAndPort:
+      return fmt::format("{} daddr . meta l4proto . th dport", word);
+    case MapShape::Keys::Address:
+      return fmt::format("{} daddr", word);
+    case MapShape::Keys::AddressPair:
+      return fmt::format("{0} saddr . {0} daddr", word);
+  }
+  CHECK(false, "keys {}", int(map.keys));
+}
+
+std::string follow_text(const FollowMap& action, const MapShapes& maps) {
+  const auto& map = shape_of(action.map, maps);
+  return map.leads == MapShape::Leads::ToChain
+             ? fmt::format("{} vmap @{}", key_text(map), action.map)
+             : fmt::format("dnat {} to {} map @{}", address_word(map.family), key_text(map),
+                           action.map);
 }
 
 std::string balance_text(const Balance& action) {
@@ -74,7 +101,7 @@ std::string balance_text(const Balance& action) {
                      fmt::join(turns, ", "));
 }
 
-std::string text_of(const Action& action, const Ruleset& ruleset) {
+std::string text_of(const Action& action, const MapShapes& maps) {
   return std::visit(Overloaded{
                         [](const Accept&) { return std::string("accept"); },
                         [](const Drop&) { return std::string("drop"); },
@@ -84,8 +111,12 @@ std::string text_of(const Action& action, const Ruleset& ruleset) {
                         },
                         [](const Masquerade&) { return std::string("masquerade"); },
                         [](const Jump& a) { return "jump " + a.chain; },
-                        [&](const FollowMap& a) { return follow_text(a, ruleset); },
+                        [&](const FollowMap& a) { return follow_text(a, maps); },
                         [](const Balance& a) { return balance_text(a); },
+                        [](const SourceFromAsked& a) {
+                          return fmt::format("snat {0} to ct original {0} daddr",
+                                             address_word(a.family));
+                        },
                     },
                     action);
 }
@@ -104,14 +135,27 @@ std::string_view hook_word(Hook hook) {
   CHECK(false, "hook {}", int(hook));
 }
 
-std::string map_text(const std::string& name, const PortMap& map, const Ruleset& ruleset) {
-  const bool is_set = map.leads == PortMap::Leads::Nowhere;
-  const auto key =
-      fmt::format("{}inet_proto . inet_service",
-                  map.by_address ? fmt::format("{} . ", address_type(map.family)) : std::string());
+std::string key_type_text(const MapShape& map) {
+  const auto address = address_type(map.family);
+  switch (map.keys) {
+    case MapShape::Keys::Port:
+      return "inet_proto . inet_service";
+    case MapShape::Keys::AddressAndPort:
+      return fmt::format("{} . inet_proto . inet_service", address);
+    case MapShape::Keys::Address:
+      return std::string(address);
+    case MapShape::Keys::AddressPair:
+      return fmt::format("{0} . {0}", address);
+  }
+  CHECK(false, "keys {}", int(map.keys));
+}
+
+std::string map_text(const std::string& name, const MapShape& map, const Ruleset& ruleset) {
+  const bool is_set = map.leads == MapShape::Leads::Nowhere;
+  const auto key = key_type_text(map);
   std::string data;
-  if (map.leads == PortMap::Leads::ToChain) data = " : verdict";
-  if (map.leads == PortMap::Leads::ToBackend) {
+  if (map.leads == MapShape::Leads::ToChain) data = " : verdict";
+  if (map.leads == MapShape::Leads::ToBackend) {
     data = fmt::format(" : {} . inet_service", address_type(map.family));
   }
   auto text = fmt::format("  {} {} {{\n    type {}{}\n", is_set ? "set" : "map", name, key, data);
@@ -132,18 +176,27 @@ std::string chain_text(const std::string& name, const Chain& chain, const Rulese
     text += fmt::format("    type {} hook {} priority {}\n", chain.base->nat ? "nat" : "filter",
                         hook_word(chain.base->hook), int(chain.base->priority));
   }
-  for (const auto& rule : chain.rules) text += "    " + to_text(rule, ruleset) + "\n";
+  for (const auto& rule : chain.rules) text += "    " + to_text(rule, ruleset.maps) + "\n";
   return text + "  }\n";
 }
 
 }  // namespace
 
-std::string to_text(const PortKey& key) {
-  return fmt::format("{}{} . {}", key.address ? key.address->str() + " . " : "",
-                     to_text(key.protocol), key.port);
+std::string to_text(const MapKey& key) {
+  return std::visit(Overloaded{
+                        [](const PortKey& k) {
+                          return fmt::format("{}{} . {}", k.address ? k.address->str() + " . " : "",
+                                             to_text(k.protocol), k.port);
+                        },
+                        [](const IpAddress& k) { return k.str(); },
+                        [](const AddressPair& k) {
+                          return fmt::format("{} . {}", k.source.str(), k.destination.str());
+                        },
+                    },
+                    key);
 }
 
-std::string to_text(const PortTarget& target) {
+std::string to_text(const MapTarget& target) {
   return std::visit(Overloaded{
                         [](std::monostate) { return std::string(); },
                         [](const Backend& backend) { return endpoint_text(backend); },
@@ -152,10 +205,16 @@ std::string to_text(const PortTarget& target) {
                     target);
 }
 
-std::string to_text(const Rule& rule, const Ruleset& ruleset) {
+std::string to_text(const Rule& rule, const MapShapes& maps) {
   std::string text;
-  for (const auto& condition : rule.conditions) text += text_of(condition) + " ";
-  return text + text_of(rule.action, ruleset);
+  for (const auto& condition : rule.conditions) text += text_of(condition, maps) + " ";
+  return text + text_of(rule.action, maps);
+}
+
+std::string fingerprint(const Rule& rule, const MapShapes& maps) {
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, over what the rule says.
+  for (const char c : to_text(rule, maps)) hash = (hash ^ uint8_t(c)) * 0x100000001b3;
+  return fmt::format("shoal {:016x}", hash);
 }
 
 std::string to_text(const Ruleset& ruleset, const std::string& table) {

@@ -1,8 +1,8 @@
 // nftables as values: the part of its language that the data plane speaks, in words of the data
 // plane. to_text() prints it as nft(8) would; netdriver/ encodes it for the kernel.
 //
-// One table of family inet. Its maps are keyed by a port (and optionally the address it is asked
-// at), so that publishing one more port is one more element, not one more rule that each packet
+// One table of family inet. Its maps are keyed by a port, an address or both, so that publishing
+// one more port, or one more service, is one more element, not one more rule that each packet
 // meets.
 #pragma once
 
@@ -60,8 +60,17 @@ struct PortIsIn {
   std::string set;
   auto operator<=>(const PortIsIn&) const = default;
 };
+// Its source and destination address are, as a pair, in the set.
+struct AddressesAreIn {
+  std::string set;
+  auto operator<=>(const AddressesAreIn&) const = default;
+};
+// It is anything but ICMP of either family: ping and the like are answered by who has the address.
+struct IsNotIcmp {
+  auto operator<=>(const IsNotIcmp&) const = default;
+};
 using Condition = std::variant<FromLink, ToLink, FromSubnet, ToSubnet, ToThisHost, IsProtocol,
-                               InState, IsTranslated, PortIsIn>;
+                               InState, IsTranslated, PortIsIn, AddressesAreIn, IsNotIcmp>;
 
 // ---- What a rule does with the packet.
 struct Accept {
@@ -83,18 +92,24 @@ struct Jump {
   std::string chain;
   auto operator<=>(const Jump&) const = default;
 };
-// Looks the packet's port up in the map and goes where its element says; without one, to the next
-// rule.
+// Looks the packet up in the map and goes where its element says; without one, to the next rule.
 struct FollowMap {
   std::string map;
   auto operator<=>(const FollowMap&) const = default;
 };
-// The next backend in turn becomes the destination. At least one; all of one family.
+// The next backend in turn becomes the destination. At least one; all of one family. Their port is
+// 0 in all or in none: with 0 the packet keeps its own.
 struct Balance {
   std::vector<Backend> backends;
   auto operator<=>(const Balance&) const = default;
 };
-using Action = std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance>;
+// The address that the flow's client asked for becomes the packet's source.
+struct SourceFromAsked {
+  Family family = Family::V4;
+  auto operator<=>(const SourceFromAsked&) const = default;
+};
+using Action =
+    std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance, SourceFromAsked>;
 
 struct Rule {
   std::vector<Condition> conditions;
@@ -126,30 +141,38 @@ struct Chain {
 };
 
 struct PortKey {
-  std::optional<IpAddress> address;  // set in maps with by_address
+  std::optional<IpAddress> address;  // set in maps of AddressAndPort
   PortProtocol protocol = PortProtocol::Tcp;
   uint16_t port = 0;
   auto operator<=>(const PortKey&) const = default;
 };
+struct AddressPair {
+  IpAddress source;
+  IpAddress destination;
+  auto operator<=>(const AddressPair&) const = default;
+};
+using MapKey = std::variant<PortKey, IpAddress, AddressPair>;
 
 struct GoToChain {
   std::string chain;
   auto operator<=>(const GoToChain&) const = default;
 };
-using PortTarget = std::variant<std::monostate, Backend, GoToChain>;
+using MapTarget = std::variant<std::monostate, Backend, GoToChain>;
 
 // The shape of a map; what is in it stands apart, because parts of a plan add to one map.
-struct PortMap {
-  enum class Leads { Nowhere, ToBackend, ToChain };  // Nowhere: a set
+struct MapShape {
+  enum class Leads { Nowhere, ToBackend, ToChain };                // Nowhere: a set
+  enum class Keys { Port, AddressAndPort, Address, AddressPair };  // addresses asked for, or a pair
   Leads leads = Leads::Nowhere;
-  bool by_address = false;
+  Keys keys = Keys::Port;
   Family family = Family::V4;  // of the keys' and the backends' addresses
-  auto operator<=>(const PortMap&) const = default;
+  auto operator<=>(const MapShape&) const = default;
 };
+using MapShapes = std::map<std::string, MapShape>;  // by the map's name
 
 struct Ruleset {
-  std::map<std::string, PortMap> maps;
-  std::map<std::string, std::map<PortKey, PortTarget>> elements;  // by the map's name
+  MapShapes maps;
+  std::map<std::string, std::map<MapKey, MapTarget>> elements;  // by the map's name
   std::map<std::string, Chain> chains;
   auto operator<=>(const Ruleset&) const = default;
 };
@@ -157,8 +180,12 @@ struct Ruleset {
 // As a file that `nft -f` reads, the table named `table`.
 std::string to_text(const Ruleset& ruleset, const std::string& table);
 
-std::string to_text(const Rule& rule, const Ruleset& ruleset);
-std::string to_text(const PortKey& key);
-std::string to_text(const PortTarget& target);
+// `maps` has every map that the rule names.
+std::string to_text(const Rule& rule, const MapShapes& maps);
+std::string to_text(const MapKey& key);
+std::string to_text(const MapTarget& target);
+
+// What the kernel keeps beside the rule as its comment: two rules with the same are the same.
+std::string fingerprint(const Rule& rule, const MapShapes& maps);
 
 }  // namespace shoal::network
