@@ -1,0 +1,254 @@
+#include "netdriver/overlays.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "netdriver/overlay_driver.h"
+#include "netdriver/worker.h"
+#include "os/sync.h"
+
+namespace shoal::netdriver {
+
+using network::OverlayChange;
+
+namespace {
+
+constexpr size_t kDescriptionsMax = 20;  // of a check
+
+const std::string& network_of(const OverlayChange& change) {
+  struct Visitor {
+    const std::string& operator()(const network::PutOverlay& c) const { return c.network.id; }
+    const std::string& operator()(const network::DropOverlay& c) const { return c.network; }
+    const std::string& operator()(const network::PutPeer& c) const { return c.network; }
+    const std::string& operator()(const network::DropPeer& c) const { return c.network; }
+    const std::string& operator()(const network::PutOverlayService& c) const { return c.network; }
+    const std::string& operator()(const network::DropOverlayService& c) const { return c.network; }
+  };
+  return std::visit(Visitor{}, change);
+}
+
+// The changes of one network, in their order.
+struct Group {
+  std::string network;
+  std::vector<OverlayChange> changes;
+  bool drops = false;
+};
+
+// Networks in the order of their first change; those that go come first, since others may take over
+// what they have.
+std::vector<Group> group(std::vector<OverlayChange> changes) {
+  std::vector<Group> groups;
+  std::map<std::string, size_t> places;
+  for (auto& change : changes) {
+    const auto& network = network_of(change);
+    const auto [at, is_new] = places.emplace(network, groups.size());
+    if (is_new) groups.push_back({network, {}, false});
+    auto& one = groups[at->second];
+    one.drops |= std::holds_alternative<network::DropOverlay>(change);
+    one.changes.push_back(std::move(change));
+  }
+  std::ranges::stable_partition(groups, &Group::drops);
+  return groups;
+}
+
+}  // namespace
+
+struct Overlays::Impl {
+  Impl(os::Loop& loop, Log& l, OverlaysOptions options)
+      : log(l),
+        gateway_name(options.veth + "0"),
+        driver(options.run_dir + "/overlay", gateway_name),
+        worker(loop) {}
+
+  // Calls that span several networks come one after the other, in the order they were made.
+  class Turn {
+   public:
+    explicit Turn(os::OneShot<bool> mine) : mine_(std::move(mine)) {}
+    Turn(const Turn&) = delete;
+    ~Turn() { mine_.set(true); }
+
+   private:
+    os::OneShot<bool> mine_;
+  };
+  os::OneShot<bool> line_up(os::OneShot<bool>& mine) { return std::exchange(last_turn, mine); }
+
+  os::Co<Result<void>> settle_rest();
+  os::Co<Result<void>> set_host(network::IpAddress address, uint16_t port);
+  os::Co<Result<void>> replace(std::vector<OverlayChange> everything);
+  os::Co<Result<void>> apply(std::vector<OverlayChange> changes);
+  os::Co<Result<OverlayCheck>> check();
+  os::Co<Result<void>> set_gateway(std::string network, std::vector<network::Subnet> addresses);
+
+  // Logs what is not returned: the first error is.
+  void note(Result<void>& outcome, Result<void> result) {
+    if (result) return;
+    log.warn("an overlay network is not as it shall be", {{"error", result.error().message}});
+    if (outcome) outcome = std::move(result);
+  }
+
+  Log& log;
+  const std::string gateway_name;
+  bool gateway = false;
+  os::OneShot<bool> last_turn = [] {
+    os::OneShot<bool> first;
+    first.set(true);
+    return first;
+  }();
+  OverlayDriver driver;  // the worker's
+  Worker worker;         // last: it uses the rest
+};
+
+os::Co<Result<void>> Overlays::Impl::settle_rest() {
+  Result<void> outcome;
+  auto list = [this] { return driver.unsettled(); };
+  const auto unsettled = co_await worker.run(list);
+  for (const auto& network : unsettled) {
+    auto settle = [&] { return driver.settle(network); };
+    note(outcome, co_await worker.run(settle));
+  }
+  co_return outcome;
+}
+
+os::Co<Result<void>> Overlays::Impl::set_host(network::IpAddress address, uint16_t port) {
+  os::OneShot<bool> mine;
+  const Turn turn(mine);
+  const auto before = line_up(mine);
+  co_await before;
+  auto set = [&] { return driver.set_host(address, port); };
+  CO_RETURN_IF_ERROR(co_await worker.run(set));
+  co_return co_await settle_rest();
+}
+
+os::Co<Result<void>> Overlays::Impl::replace(std::vector<OverlayChange> everything) {
+  os::OneShot<bool> mine;
+  const Turn turn(mine);
+  const auto before = line_up(mine);
+  co_await before;
+  const auto groups = group(std::move(everything));
+  std::set<std::string> named;
+  for (const auto& one : groups) named.insert(one.network);
+
+  Result<void> outcome;
+  auto list = [this] { return driver.networks(); };
+  const auto held = co_await worker.run(list);
+  for (const auto& network : held) {
+    if (named.contains(network)) continue;
+    auto leave = [&] { return driver.leave(network); };
+    note(outcome, co_await worker.run(leave));
+  }
+  for (const auto& one : groups) {
+    auto put = [&] { return driver.replace(one.network, one.changes); };
+    note(outcome, co_await worker.run(put));
+  }
+  co_return outcome;
+}
+
+os::Co<Result<void>> Overlays::Impl::apply(std::vector<OverlayChange> changes) {
+  os::OneShot<bool> mine;
+  const Turn turn(mine);
+  const auto before = line_up(mine);
+  co_await before;
+  Result<void> outcome;
+  const auto groups = group(std::move(changes));
+  for (const auto& one : groups) {
+    auto put = [&] { return driver.apply(one.network, one.changes); };
+    note(outcome, co_await worker.run(put));
+  }
+  if (!outcome) co_return outcome;  // Trying again at once would say the same.
+  co_return co_await settle_rest();
+}
+
+os::Co<Result<OverlayCheck>> Overlays::Impl::check() {
+  os::OneShot<bool> mine;
+  const Turn turn(mine);
+  const auto before = line_up(mine);
+  co_await before;
+  OverlayCheck found;
+  Result<void> outcome;
+  auto list = [this] { return driver.networks(); };
+  const auto networks = co_await worker.run(list);
+  for (const auto& network : networks) {
+    auto look = [&] { return driver.check(network); };
+    auto differences = co_await worker.run(look);
+    if (!differences) {
+      note(outcome, std::unexpected(std::move(differences).error()));
+      continue;
+    }
+    ++found.networks;
+    found.differences += differences->size();
+    for (const auto& line : *differences) {
+      if (found.descriptions.size() >= kDescriptionsMax) break;
+      found.descriptions.push_back(fmt::format("network {}: {}", network, line));
+    }
+  }
+  if (!outcome) co_return std::unexpected(std::move(outcome).error());
+  co_return found;
+}
+
+os::Co<Result<void>> Overlays::Impl::set_gateway(std::string network,
+                                                 std::vector<network::Subnet> addresses) {
+  os::OneShot<bool> mine;
+  const Turn turn(mine);
+  const auto before = line_up(mine);
+  co_await before;
+  if (addresses.empty()) network.clear();
+  auto set = [&] { return driver.set_gateway(network, addresses); };
+  auto outcome = co_await worker.run(set);
+  gateway = outcome && !network.empty();
+  co_return outcome;
+}
+
+// ---- The class itself.
+
+Overlays::Overlays(os::Loop& loop, Log& log, OverlaysOptions options)
+    : impl_(std::make_unique<Impl>(loop, log, std::move(options))) {}
+
+Overlays::~Overlays() = default;
+
+os::Co<Result<void>> Overlays::start() {
+  auto start = [this] { return impl_->driver.start(); };
+  co_return co_await impl_->worker.run(start);
+}
+
+os::Co<Result<void>> Overlays::set_host(network::IpAddress address, uint16_t port) {
+  return impl_->set_host(address, port);
+}
+
+os::Co<Result<void>> Overlays::replace(std::vector<OverlayChange> everything) {
+  return impl_->replace(std::move(everything));
+}
+
+os::Co<Result<void>> Overlays::apply(std::vector<OverlayChange> changes) {
+  return impl_->apply(std::move(changes));
+}
+
+os::Co<Result<void>> Overlays::set_gateway(std::string network,
+                                           std::vector<network::Subnet> addresses) {
+  return impl_->set_gateway(std::move(network), std::move(addresses));
+}
+
+std::string Overlays::gateway_link() const {
+  return impl_->gateway ? impl_->gateway_name : std::string();
+}
+
+os::Co<Result<OverlayEndpoint>> Overlays::connect(std::string container_id, std::string netns_path,
+                                                  network::OverlayAttachment attachment) {
+  auto connect = [&] { return impl_->driver.connect(container_id, netns_path, attachment); };
+  co_return co_await impl_->worker.run(connect);
+}
+
+os::Co<Result<void>> Overlays::disconnect(std::string container_id) {
+  auto disconnect = [&] { return impl_->driver.disconnect(container_id); };
+  co_return co_await impl_->worker.run(disconnect);
+}
+
+os::Co<Result<OverlayCheck>> Overlays::check() {
+  return impl_->check();
+}
+
+os::Co<Result<void>> Overlays::remove_all() {
+  auto remove = [this] { return impl_->driver.remove_all(); };
+  co_return co_await impl_->worker.run(remove);
+}
+
+}  // namespace shoal::netdriver
