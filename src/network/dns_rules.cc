@@ -14,7 +14,7 @@ PortKey key_of(PortProtocol protocol) {
 
 Ruleset plan_dns_rules(const DnsPorts& ports) {
   Ruleset rules;
-  rules.maps[kMap] = {PortMap::Leads::ToBackend, true, Family::V4};
+  rules.maps[kMap] = {MapShape::Leads::ToBackend, MapShape::Keys::AddressAndPort, Family::V4};
   rules.elements[kMap] = {
       {key_of(PortProtocol::Udp), Backend{kDnsAddress, ports.udp}},
       {key_of(PortProtocol::Tcp), Backend{kDnsAddress, ports.tcp}},
