@@ -76,6 +76,12 @@ Result<void> OverlayDriver::set_host(const network::IpAddress& address, uint16_t
   return {};
 }
 
+Result<void> OverlayDriver::look_at_host() {
+  if (!host_) return {};
+  const auto host = *host_;
+  return set_host(host.address, host.port);
+}
+
 std::vector<std::string> OverlayDriver::networks() const {
   std::vector<std::string> ids;
   for (const auto& [id, net] : nets_) ids.push_back(id);
@@ -172,6 +178,7 @@ Result<void> OverlayDriver::drop(const std::string& network) {
   if (!net) return {};
   for (auto& [id, networks] : places_) networks.erase(network);
   std::erase_if(places_, [](const auto& place) { return place.second.empty(); });
+  if (gateway_.network == network) gateway_ = {};
   nets_.erase(network);  // Its sockets hold the namespace too.
   return OverlaySpace::remove(*home_, path_of(network));
 }
@@ -200,7 +207,7 @@ Result<void> OverlayDriver::carry_out(Net& net) {
 Result<void> OverlayDriver::step(Net& net) {
   auto step = net.state->take_step();
   RETURN_IF_ERROR(net.space.apply(step.diff));
-  RETURN_IF_ERROR(net.space.end_flows(step.end_flows));
+  RETURN_IF_ERROR(net.space.flows().end(step.end_flows));
   return {};
 }
 
@@ -218,7 +225,8 @@ Result<std::vector<std::string>> OverlayDriver::sync(Net& net) {
   (void)state.take_step();  // The whole plan holds it.
   ASSIGN_OR_RETURN(auto differences, net.space.sync(*home_, frame, state.plan()));
   if (!differences.empty()) {
-    RETURN_IF_ERROR(net.space.end_flows_if([&](const auto& flow) { return state.is_over(flow); }));
+    RETURN_IF_ERROR(
+        net.space.flows().end_if([&](const auto& flow) { return state.is_over(flow); }));
   }
   net.settled = true;
   return differences;
@@ -297,30 +305,42 @@ Result<void> OverlayDriver::unlink(const std::string& network, Net& net, const s
 
 // ---- The host's own link.
 
-Result<void> OverlayDriver::set_gateway(const std::string& network,
-                                        const std::vector<network::Subnet>& addresses) {
-  const OverlayLocal local{"", addresses};
+Result<void> OverlayDriver::set_gateway(Gateway gateway) {
+  gateway_ = std::move(gateway);
+  ASSIGN_OR_RETURN(const bool same, has_gateway());
+  if (same) return {};
   for (auto& [id, net] : nets_) {
-    if (!net.state) continue;
-    if (id == network) {
-      ASSIGN_OR_RETURN(const bool same, has_gateway(net, local));
-      if (same) return {};
-    }
-    RETURN_IF_ERROR(unlink(id, net, ""));
+    if (net.state) RETURN_IF_ERROR(unlink(id, net, ""));
   }
   RETURN_IF_ERROR(remove_gateway_link());
-  if (network.empty()) return {};
-  ASSIGN_OR_RETURN(auto* net, require(network));
+  if (gateway_.network.empty()) return {};
+  ASSIGN_OR_RETURN(auto* net, require(gateway_.network));
   ASSIGN_OR_RETURN(auto space, current_namespace());
-  return with_context(link(*net, local, {std::move(space), gateway_link_}), "network {}", network);
+  return with_context(link(*net, {"", gateway_.addresses}, {std::move(space), gateway_link_}),
+                      "network {}", gateway_.network);
 }
 
-Result<bool> OverlayDriver::has_gateway(Net& net, const OverlayLocal& local) {
-  const auto at = net.state->locals().find("");
-  if (at == net.state->locals().end() || at->second != local) return false;
+Result<bool> OverlayDriver::check_gateway() {
+  ASSIGN_OR_RETURN(const bool same, has_gateway());
+  if (same || gateway_.network.empty()) return false;
+  RETURN_IF_ERROR(set_gateway(gateway_));
+  return true;
+}
+
+Result<bool> OverlayDriver::has_gateway() {
+  const auto* net = find(gateway_.network);
+  if (!net || !net->state) return false;
+  const OverlayLocal local{"", gateway_.addresses};
+  const auto& locals = net->state->locals();
+  const auto at = locals.find("");
+  if (at == locals.end() || at->second != local) return false;
   const auto far = find_link(home_->route, gateway_link_);
   if (!far && far.error().code != ErrorCode::NotFound) return std::unexpected(far.error());
-  return far && far->up && far->mac == local.mac() && far->mtu == net.state->mtu();
+  if (!far || !far->up || far->mac != local.mac() || far->mtu != net->state->mtu()) return false;
+  ASSIGN_OR_RETURN(const auto addresses, list_addresses(home_->route, far->index));
+  return std::ranges::all_of(local.addresses, [&](const auto& address) {
+    return std::ranges::find(addresses, address) != addresses.end();
+  });
 }
 
 // One whose other end is in a network that was left.

@@ -26,6 +26,8 @@ class OverlayDriver {
   Result<void> start();
   // Networks made for another address, port or MTU are unsettled afterwards.
   Result<void> set_host(const network::IpAddress& address, uint16_t port);
+  // The MTU of the link may have changed.
+  Result<void> look_at_host();
 
   // Every network that is held.
   std::vector<std::string> networks() const;
@@ -50,9 +52,14 @@ class OverlayDriver {
                                   const network::OverlayAttachment& attachment);
   Result<void> disconnect(const std::string& container_id);
 
-  // Empty: none.
-  Result<void> set_gateway(const std::string& network,
-                           const std::vector<network::Subnet>& addresses);
+  // The network's id is empty: none.
+  struct Gateway {
+    std::string network;
+    std::vector<network::Subnet> addresses;
+  };
+  Result<void> set_gateway(Gateway gateway);
+  // True when the link had to be made again.
+  Result<bool> check_gateway();
 
   Result<void> remove_all();
 
@@ -77,13 +84,14 @@ class OverlayDriver {
 
   Result<void> link(Net& net, const network::OverlayLocal& local, const OverlayFarEnd& far);
   Result<void> unlink(const std::string& network, Net& net, const std::string& id);
-  Result<bool> has_gateway(Net& net, const network::OverlayLocal& local);
+  Result<bool> has_gateway();
   Result<void> remove_gateway_link();
 
   const std::string folder_;
   const std::string gateway_link_;
   std::optional<OverlayHome> home_;  // set by start()
   std::optional<network::OverlayHost> host_;
+  Gateway gateway_;
   std::map<std::string, Net> nets_;
   std::map<std::string, std::set<std::string>> places_;  // container -> its networks
 };

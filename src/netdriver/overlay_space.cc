@@ -103,10 +103,6 @@ Result<OverlayHome> OverlayHome::open() {
   return OverlayHome{std::move(space), std::move(route)};
 }
 
-OverlaySpace::OverlaySpace(const OverlayHome& home, std::string path, NetlinkSocket route,
-                           NftTable table)
-    : home_(&home), path_(std::move(path)), route_(std::move(route)), table_(std::move(table)) {}
-
 Result<OverlaySpace> OverlaySpace::open(const OverlayHome& home, std::string path) {
   if (!holds_namespace(path)) {
     // Never made, or a file that a daemon left which died before it held anything.
@@ -117,7 +113,8 @@ Result<OverlaySpace> OverlaySpace::open(const OverlayHome& home, std::string pat
   ASSIGN_OR_RETURN(const auto inside, NamespaceVisit::begin(space, home.space));
   ASSIGN_OR_RETURN(auto route, NetlinkSocket::open(NETLINK_ROUTE));
   ASSIGN_OR_RETURN(auto table, NftTable::open(network::kOverlayTable));
-  return OverlaySpace(home, std::move(path), std::move(route), std::move(table));
+  ASSIGN_OR_RETURN(auto flows, Flows::open());
+  return OverlaySpace(home, std::move(path), std::move(route), std::move(table), std::move(flows));
 }
 
 // The kernel empties a namespace some time after its last holder is gone; until then the VXLAN
@@ -136,11 +133,6 @@ Result<void> OverlaySpace::remove(const OverlayHome& home, const std::string& pa
 Result<NamespaceVisit> OverlaySpace::visit() const {
   ASSIGN_OR_RETURN(const auto space, open_namespace(path_));
   return NamespaceVisit::begin(space, home_->space);
-}
-
-Result<Flows> OverlaySpace::open_flows() const {
-  ASSIGN_OR_RETURN(const auto inside, visit());
-  return Flows::open();
 }
 
 int OverlaySpace::index_of(const std::string& link) const {
@@ -353,19 +345,6 @@ Result<void> OverlaySpace::remove_link(const std::string& port) {
   auto gone = shoal::netdriver::remove_link(route_, port);
   if (!gone && gone.error().code == ErrorCode::NotFound) return {};
   return gone;
-}
-
-// ---- Flows.
-
-Result<size_t> OverlaySpace::end_flows(std::span<const network::FlowFilter> filters) {
-  if (filters.empty()) return 0;
-  ASSIGN_OR_RETURN(auto flows, open_flows());
-  return flows.end(filters);
-}
-
-Result<size_t> OverlaySpace::end_flows_if(const Flows::Predicate& is_over) {
-  ASSIGN_OR_RETURN(auto flows, open_flows());
-  return flows.end_if(is_over);
 }
 
 }  // namespace shoal::netdriver

@@ -1,11 +1,11 @@
 // OverlaySpace: the network namespace of one overlay network, made to match its plan.
 //
-// It is held as a file, so it outlives the daemon; two netlink sockets stay open into it. Blocking;
-// used by one driver thread, which visits the namespace for what goes by thread (sysctls).
+// It is held as a file, so it outlives the daemon; three netlink sockets stay open into it (closing
+// one that nftables could use waits for what it still has to clear away). Blocking; used by one
+// driver thread, which visits the namespace for what goes by thread (sysctls).
 #pragma once
 
 #include <map>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -57,14 +57,18 @@ class OverlaySpace {
   // Fine when there is none.
   Result<void> remove_link(const std::string& port);
 
-  Result<size_t> end_flows(std::span<const network::FlowFilter> filters);
-  Result<size_t> end_flows_if(const Flows::Predicate& is_over);
+  Flows& flows() { return flows_; }
 
  private:
-  OverlaySpace(const OverlayHome& home, std::string path, NetlinkSocket route, NftTable table);
+  OverlaySpace(const OverlayHome& home, std::string path, NetlinkSocket route, NftTable table,
+               Flows flows)
+      : home_(&home),
+        path_(std::move(path)),
+        route_(std::move(route)),
+        table_(std::move(table)),
+        flows_(std::move(flows)) {}
 
   Result<NamespaceVisit> visit() const;
-  Result<Flows> open_flows() const;
   Result<void> make_links(OverlayHome& host, const network::OverlayFrame& frame,
                           std::vector<std::string>& differences);
   Result<void> make_tunnel(OverlayHome& host, const network::OverlayFrame& frame);
@@ -80,6 +84,7 @@ class OverlaySpace {
   std::string path_;
   NetlinkSocket route_;
   NftTable table_;
+  Flows flows_;
   std::map<std::string, int> indexes_;  // of the bridge and its ports
 };
 

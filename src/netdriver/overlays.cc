@@ -88,7 +88,7 @@ struct Overlays::Impl {
 
   Log& log;
   const std::string gateway_name;
-  bool gateway = false;
+  std::string gateway_network;  // empty: there is no such link
   os::OneShot<bool> last_turn = [] {
     os::OneShot<bool> first;
     first.set(true);
@@ -133,6 +133,7 @@ os::Co<Result<void>> Overlays::Impl::replace(std::vector<OverlayChange> everythi
   const auto held = co_await worker.run(list);
   for (const auto& network : held) {
     if (named.contains(network)) continue;
+    if (network == gateway_network) gateway_network.clear();
     auto leave = [&] { return driver.leave(network); };
     note(outcome, co_await worker.run(leave));
   }
@@ -151,6 +152,7 @@ os::Co<Result<void>> Overlays::Impl::apply(std::vector<OverlayChange> changes) {
   Result<void> outcome;
   const auto groups = group(std::move(changes));
   for (const auto& one : groups) {
+    if (one.drops && one.network == gateway_network) gateway_network.clear();
     auto put = [&] { return driver.apply(one.network, one.changes); };
     note(outcome, co_await worker.run(put));
   }
@@ -165,6 +167,8 @@ os::Co<Result<OverlayCheck>> Overlays::Impl::check() {
   co_await before;
   OverlayCheck found;
   Result<void> outcome;
+  auto look_at_host = [this] { return driver.look_at_host(); };
+  note(outcome, co_await worker.run(look_at_host));
   auto list = [this] { return driver.networks(); };
   const auto networks = co_await worker.run(list);
   for (const auto& network : networks) {
@@ -181,6 +185,13 @@ os::Co<Result<OverlayCheck>> Overlays::Impl::check() {
       found.descriptions.push_back(fmt::format("network {}: {}", network, line));
     }
   }
+  auto check_gateway = [this] { return driver.check_gateway(); };
+  const auto mended = co_await worker.run(check_gateway);
+  if (!mended) note(outcome, std::unexpected(mended.error()));
+  if (mended && *mended) {
+    ++found.differences;
+    found.descriptions.push_back("add link " + gateway_name);
+  }
   if (!outcome) co_return std::unexpected(std::move(outcome).error());
   co_return found;
 }
@@ -192,9 +203,10 @@ os::Co<Result<void>> Overlays::Impl::set_gateway(std::string network,
   const auto before = line_up(mine);
   co_await before;
   if (addresses.empty()) network.clear();
-  auto set = [&] { return driver.set_gateway(network, addresses); };
+  OverlayDriver::Gateway gateway{network, std::move(addresses)};
+  auto set = [&] { return driver.set_gateway(std::move(gateway)); };
   auto outcome = co_await worker.run(set);
-  gateway = outcome && !network.empty();
+  gateway_network = outcome ? network : "";
   co_return outcome;
 }
 
@@ -228,7 +240,7 @@ os::Co<Result<void>> Overlays::set_gateway(std::string network,
 }
 
 std::string Overlays::gateway_link() const {
-  return impl_->gateway ? impl_->gateway_name : std::string();
+  return impl_->gateway_network.empty() ? std::string() : impl_->gateway_name;
 }
 
 os::Co<Result<OverlayEndpoint>> Overlays::connect(std::string container_id, std::string netns_path,

@@ -7,6 +7,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/mount.h>
 
 #include <atomic>
 #include <thread>
@@ -303,6 +304,52 @@ TEST_F(OverlaysRepairTest, MendsLinksThatWereRemoved) {
   EXPECT_THAT(found, AllOf(Contains(HasSubstr("add bridge")), Contains(HasSubstr("add VXLAN"))));
 }
 
+TEST_F(OverlaysRepairTest, MendsTheHostsOwnLink) {
+  const std::vector<Subnet> addresses{*Subnet::parse("10.0.1.2/24")};
+  ASSERT_TRUE(fabric_.control.run(a_->overlays->set_gateway(kNet, addresses)));
+  EXPECT_EQ(check(*a_).differences, 0u);
+  in_namespace(a_->space, [] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    ASSERT_TRUE(remove_link(*route, "shg0"));
+  });
+  EXPECT_THAT(check(*a_).descriptions, Contains("add link shg0"));
+  EXPECT_EQ(Client::tcp(a_->space, "10.0.1.11", 80).ask(), "near 10.0.1.2");
+
+  fabric_.end_daemon(*a_);
+  fabric_.begin_daemon(*a_);
+  replace(*a_, everything());
+  int index = 0;
+  const auto look = [&] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    index = index_of(*route, "shg0");
+  };
+  in_namespace(a_->space, look);
+  const int before = index;
+  ASSERT_TRUE(fabric_.control.run(a_->overlays->set_gateway(kNet, addresses)));
+  in_namespace(a_->space, look);
+  EXPECT_EQ(index, before);  // The same link.
+  fabric_.apply(*a_, {DropOverlay{kNet}});
+  EXPECT_EQ(a_->overlays->gateway_link(), "");
+}
+
+TEST_F(OverlaysRepairTest, AnotherMtuOfTheHostsLinkIsTakenUp) {
+  in_namespace(a_->space, [] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    Messages messages;
+    auto* message = messages.add(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
+    mnl_attr_put_strz(message, IFLA_IFNAME, "eth0");
+    mnl_attr_put_u32(message, IFLA_MTU, 1400);
+    ASSERT_TRUE(route->send(std::move(messages)));
+  });
+  EXPECT_GT(check(*a_).differences, 0u);
+  fabric_.in_network(*a_, kNet, [] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    EXPECT_EQ(find_link(*route, "vx0")->mtu, 1350);
+    EXPECT_EQ(find_link(*route, "c0a00010b")->mtu, 1350);
+  });
+  EXPECT_EQ(check(*a_).differences, 0u);
+}
+
 TEST_F(OverlaysRepairTest, AnotherPortMovesTheVxlanLinks) {
   for (const auto& machine : fabric_.machines) {
     ASSERT_TRUE(fabric_.control.run(machine->overlays->set_host(machine->address, 4790)));
@@ -355,6 +402,37 @@ TEST_F(OverlaysRepairTest, AnIdentifierInUseNamesTheNetworkAndTheOthersAreMade) 
     auto route = NetlinkSocket::open(NETLINK_ROUTE);
     ASSERT_TRUE(remove_link(*route, "vx0"));
   });
+  EXPECT_TRUE(fabric_.try_apply(*a_, {}));
+}
+
+// Hides what the kernel has below /proc/sys, except for what a kernel without br_netfilter has.
+class WithoutBridgeFilter {
+ public:
+  explicit WithoutBridgeFilter(const std::string& folder) {
+    const auto plan = plan_overlay_frame(testing::overlay("", 1, {"10.0.2.1/24"}), 1450, true);
+    for (const auto& [path, value] : plan.sysctls) {
+      if (path.starts_with("net/bridge/")) continue;
+      const auto file = folder + "/" + path;
+      EXPECT_TRUE(os::make_folders(file.substr(0, file.rfind('/'))));
+      EXPECT_TRUE(os::write_file(file, ""));
+    }
+    EXPECT_EQ(::mount(folder.c_str(), "/proc/sys", nullptr, MS_BIND, nullptr), 0);
+  }
+  ~WithoutBridgeFilter() { ::umount("/proc/sys"); }
+};
+
+TEST_F(OverlaysRepairTest, WithoutBridgeFilterAServiceHasNoVirtualAddressAndSaysWhy) {
+  const OverlayService web{"web", {ip("10.0.2.5")}, {}};
+  {
+    const WithoutBridgeFilter hidden(host_.folder() + "/sys");
+    fabric_.apply(*a_, {PutOverlay{testing::overlay("plain", 5000, {"10.0.2.1/24"})}});
+    const auto put = fabric_.try_apply(*a_, {PutOverlayService{"plain", web}});
+    ASSERT_FALSE(put);
+    EXPECT_EQ(put.error().code, ErrorCode::FailedPrecondition);
+    EXPECT_EQ(put.error().message,
+              "network plain: services cannot have virtual addresses on this host: the kernel "
+              "module br_netfilter is not loaded (modprobe br_netfilter)");
+  }
   EXPECT_TRUE(fabric_.try_apply(*a_, {}));
 }
 
