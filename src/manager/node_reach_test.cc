@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
-
+#include "manager/testing.h"
 #include "store/testing.h"
 
 namespace shoal::manager {
@@ -16,58 +15,8 @@ using model::ReachOutput;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class Ear final : public NodeReach::Listener {
- public:
-  void call(const ReachId& id) override { heard.push_back(id); }
-  std::vector<ReachId> heard;
-};
-
-// A node's call, with the test at its other end.
-class FakeLine final : public NodeReach::Line {
- public:
-  os::Co<Result<std::optional<ReachOutput>>> read() override {
-    while (sent.empty() && !ended && !broken) (void)co_await changed.wait();
-    if (broken) co_return std::unexpected(*broken);
-    if (sent.empty()) co_return std::nullopt;
-    ReachOutput next = std::move(sent.front());
-    sent.pop_front();
-    co_return std::move(next);
-  }
-  os::Co<Result<void>> write(ReachInput input) override {
-    while (blocked && !broken) (void)co_await changed.wait();
-    if (broken) co_return std::unexpected(*broken);
-    taken.push_back(std::move(input));
-    co_return Result<void>{};
-  }
-  void cut(Error why) override { end(std::move(why)); }
-  // As the connection does: whoever is inside returns, and the handler learns.
-  void end(Error why) {
-    if (broken) return;
-    broken = std::move(why);
-    gone.stop();
-    changed.notify();
-  }
-
-  std::deque<ReachOutput> sent;
-  bool ended = false;
-  bool blocked = false;
-  std::vector<ReachInput> taken;
-  std::optional<Error> broken;
-  os::StopSource gone;
-  os::Signal changed;
-};
-
 using Opened = Result<std::unique_ptr<NodeReach::Tunnel>>;
 using Read = Result<std::optional<ReachOutput>>;
-
-template <class T>
-os::OneShot<T> begin(os::Co<T> co) {
-  os::OneShot<T> done;
-  os::spawn([](os::Co<T> running, os::OneShot<T> answer) -> os::Co<> {
-    answer.set(co_await running);
-  }(std::move(co), done));
-  return done;
-}
 
 struct NodeReachTest : testing::Test {
   NodeReachTest() {
@@ -132,7 +81,7 @@ struct NodeReachTest : testing::Test {
   std::optional<NodeReach> reach{std::in_place, loop, rng,
                                  [this] { return ready ? &swarm.read() : nullptr; }, 50ms};
   std::unique_ptr<store::Store::Watch> watch;
-  Ear ear;
+  FakeEar ear;
   FakeLine line;
   os::StopSource client;
   os::OneShot<Result<void>> carried;
@@ -169,7 +118,7 @@ TEST_F(NodeReachTest, WhatASessionDidNotAnswerIsAskedOfTheNextOne) {
   auto opening = open("n1");
   reach->hang_up(NodeId::of("n1"), &ear);
   EXPECT_EQ(answer_of(carry("n1", ear.heard[0], line)).error().code, ErrorCode::PermissionDenied);
-  Ear next;
+  FakeEar next;
   reach->listen(NodeId::of("n1"), &next);
   EXPECT_EQ(next.heard, ear.heard);
   FakeLine other;

@@ -75,6 +75,8 @@ class TwoMachines(unittest.TestCase):
         until(lambda: ours.out("service", "logs", "web").count("hello") == 4, "the logs of all four")
         # A task that fails there is reported and replaced.
         victim = self.containers(engine).pop()
+        refused = ours.docker("top", victim, check=False)
+        self.assertIn("node hostos2 takes no requests from its manager: its engine (", refused.stderr)
         engine.docker("kill", victim)
         until(lambda: any("137" in row for row in ours.lines("service", "ps", "web", "--format",
                                                               "{{.Error}}")), "the failure is reported")

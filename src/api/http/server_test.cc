@@ -66,6 +66,22 @@ TEST_F(ServerTest, NamesWithSlashesAndEscapesReachTheHandler) {
               HasSubstr("reg.io:5000/a/b c 30 x&y z"));
 }
 
+TEST_F(ServerTest, ADetourAnswersForARouteOrChangesItsParameters) {
+  router_.detour("images", [](Request& request, Responder& responder) -> os::Co<Result<bool>> {
+    const std::string name(request.param("name"));
+    if (name == "bad") co_return conflict("not that one");
+    if (name == "far") responder.json(200, "from elsewhere");
+    request.params = {{"name", "renamed"}};
+    co_return name == "far";
+  });
+  serve();
+  EXPECT_THAT(ask("GET /images/far/json HTTP/1.1\r\n\r\n"), HasSubstr("from elsewhere"));
+  EXPECT_THAT(ask("GET /v1.30/images/near/json HTTP/1.1\r\n\r\n"), HasSubstr("renamed 30"));
+  EXPECT_THAT(ask("GET /images/bad/json HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 409"));
+  EXPECT_THAT(ask("GET /images/far HTTP/1.1\r\n\r\n"), StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(ask("GET /_ping HTTP/1.1\r\n\r\n"), EndsWith("OK"));
+}
+
 TEST_F(ServerTest, AHandlerThatThrowsIsAnsweredWith500AndTheServerLives) {
   serve();
   const std::string answer = ask("GET /fail HTTP/1.1\r\n\r\n");

@@ -76,12 +76,12 @@ os::Co<> tell(Client& client, Notice notice, const FrameCursor& cursor, Error er
 void FrameCursor::put(std::string_view bytes) {
   while (!bytes.empty()) {
     if (left_ > 0) {
-      const size_t content = size_t(std::min<uint64_t>(left_, bytes.size()));
-      left_ -= content;
+      const size_t content = std::min<size_t>(left_, bytes.size());
+      left_ -= uint32_t(content);
       bytes.remove_prefix(content);
       continue;
     }
-    length_ = length_ << 8 | uint8_t(bytes.front());
+    length_ = length_ << 8 | uint8_t(bytes.front());  // The older half of the head falls out.
     bytes.remove_prefix(1);
     if (++head_bytes_ < kFrameHead) continue;
     head_bytes_ = 0;

@@ -28,8 +28,8 @@ class FrameCursor {
 
  private:
   size_t head_bytes_ = 0;  // of the present frame's head
-  uint64_t length_ = 0;    // the last bytes of that head, of which four count
-  uint64_t left_ = 0;      // of its content
+  uint32_t length_ = 0;    // the last four bytes of that head
+  uint32_t left_ = 0;      // of its content
 };
 
 // What tells the client why its stream ends; empty when nothing can be said here.
