@@ -34,8 +34,8 @@ Result<Services> ask(const ApiClient& daemon, const std::vector<std::string>& na
 Result<Services> tell(const ApiClient& daemon, std::string_view tail, const Services& services) {
   json names = json::array();
   for (const auto& service : services) names.push_back(service.id);
-  ASSIGN_OR_RETURN(const std::string body, daemon.post(fmt::format("{}{}", kPath, tail),
-                                                       json{{"Services", names}}.dump()));
+  ASSIGN_OR_RETURN(const std::string body,
+                   daemon.post(fmt::format("{}{}", kPath, tail), json{{"Services", names}}.dump()));
   return read_rebalance(body);
 }
 

@@ -1,6 +1,6 @@
-// `shoal rebalance`: moves tasks of replicated services, one at a time, until each service is spread
-// evenly over its nodes. The manager carries it out (docs/rebalance.md); this command asks for it and
-// watches. The daemon is the one of DOCKER_HOST, or Shoal's own.
+// `shoal rebalance`: moves tasks of replicated services, one at a time, until each service is
+// spread evenly over its nodes. The manager carries it out (docs/rebalance.md); this command asks
+// for it and watches. The daemon is the one of DOCKER_HOST, or Shoal's own.
 #pragma once
 
 #include <CLI/App.hpp>
