@@ -45,10 +45,6 @@ ContainerExecutor::ContainerExecutor(Machine machine)
 }
 
 // The tasks have no networks yet but the node's own.
-os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage&) {
-  co_return Result<void>{};
-}
-
 os::Co<model::NodeDescription> ContainerExecutor::describe() {
   model::NodeDescription node;
   node.hostname = host_name();
@@ -88,6 +84,21 @@ void ContainerExecutor::on_task(const model::Ref<model::Task>& task) {
   // All tasks of a message at once: what is applied is the whole table, and one that lacks the
   // others' backends would turn their clients away for a moment.
   machine_.loop.post([this] { os::spawn(ingress_.apply()); });
+}
+
+os::Co<> ContainerExecutor::forget_all() {
+  entries_.clear();
+  const auto forgotten = co_await machine_.networks.forget_all();
+  if (!forgotten) {
+    machine_.log.warn("a network of the swarm is left", {{"reason", forgotten.error().message}});
+  }
+}
+
+os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage& message) {
+  const model::Ref<model::Node> self = node_;
+  if (!self) co_return unavailable("the node is not registered yet");
+  CO_RETURN_IF_ERROR(co_await machine_.networks.apply(message, *self));
+  co_return Result<void>{};
 }
 
 ContainerExecutor::Entry& ContainerExecutor::entry(const model::TaskId& id) {
@@ -161,6 +172,7 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::prepare(const model
                                             .temporary = true}};
     }
     CO_ASSIGN_OR_RETURN(model::ContainerConfig config, container_config(task, *node_));
+    CO_ASSIGN_OR_RETURN(config.overlays, co_await overlays_of(task, stop));
     std::string image = task.spec->container.image, auth = task.spec->container.registry_auth;
     const Result<images::ImagePtr> fetched =
         co_await images_.fetch(std::move(image), std::move(auth), stop);
@@ -193,7 +205,19 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::start(const model::
   co_return Outcome{id, std::move(started)};
 }
 
+// A manager that is not one of ours knows no mesh that this node could take part in; its tasks have
+// the bridge alone.
+os::Co<Result<std::vector<model::OverlayConnection>>> ContainerExecutor::overlays_of(
+    const model::Task& task, os::StopToken stop) {
+  if (task.networks.empty() || node_->description.shoal_version == 0) {
+    co_return std::vector<model::OverlayConnection>{};
+  }
+  co_return co_await machine_.networks.connections_of(task, stop);
+}
+
+// Without a manager that says what is behind a published port, what is here is.
 void ContainerExecutor::serve(const model::Task& task, const std::string& container_id) {
+  if (machine_.networks.told()) return;
   const auto container = machine_.containers.find(container_id);
   if (!container || !(*container)->endpoint) return;
   const auto address = network::IpAddress::parse((*container)->endpoint->address);

@@ -12,6 +12,7 @@
 #include "agent/executor.h"
 #include "agent/image_fetcher.h"
 #include "agent/ingress_balancer.h"
+#include "agent/node_networks.h"
 #include "base/log.h"
 #include "containers/containers.h"
 #include "engine/host.h"
@@ -26,6 +27,7 @@ class ContainerExecutor final : public Executor {
     containers::Containers& containers;
     images::ImageStore& images;
     netdriver::Ingress& ingress;
+    NodeNetworks& networks;
     Log& log;
     engine::HostFacts facts;
     model::Labels engine_labels;  // of the daemon: engine.labels.* in constraints
@@ -36,7 +38,7 @@ class ContainerExecutor final : public Executor {
   void on_outcome(std::function<void(Outcome)> handler) override { handler_ = std::move(handler); }
   void on_node(const model::Ref<model::Node>& node) override { node_ = node; }
   // The node has left its swarm and the tasks' containers are gone.
-  void forget_all() { entries_.clear(); }
+  os::Co<> forget_all();
   void on_task(const model::Ref<model::Task>& task) override;
   void run(Operation operation) override;
   std::vector<FoundContainer> found() override;
@@ -58,6 +60,8 @@ class ContainerExecutor final : public Executor {
                      os::OneShot<bool> done);
   os::Co<Result<Answer>> perform(const Operation& operation, os::StopToken stop);
   os::Co<Result<Answer>> prepare(const model::Task& task, os::StopToken stop);
+  os::Co<Result<std::vector<model::OverlayConnection>>> overlays_of(const model::Task& task,
+                                                                    os::StopToken stop);
   os::Co<Result<Answer>> start(const model::Task& task, os::StopToken stop);
   os::Co<Result<Answer>> stop(const Operation& operation);
   os::Co<Result<Answer>> remove(const Operation& operation);

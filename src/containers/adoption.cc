@@ -62,6 +62,7 @@ os::Co<Result<void>> Containers::Impl::open() {
     if (entry->connection && entry->state.is_running()) endpoints.push_back(*entry->connection);
   }
   CO_RETURN_IF_ERROR(co_await machine.network.start(std::move(endpoints)));
+  if (machine.overlays) CO_RETURN_IF_ERROR(co_await machine.overlays->start());
   co_await remove_strangers(std::move(*engine_ids));
   orphaned.insert(orphaned.end(), volumes.unclaimed().begin(), volumes.unclaimed().end());
   co_await remove_volumes(std::move(orphaned));

@@ -66,6 +66,8 @@ struct Endpoint {
   std::string endpoint_id;
   std::string address;  // "172.17.0.2"
   int prefix_length = 0;
+  std::string address6;
+  int prefix_length6 = 0;
   std::string gateway;
   std::string mac;
   std::vector<std::string> aliases;
@@ -96,6 +98,7 @@ struct Container {
   int restart_count = 0;
   std::vector<model::PortBinding> ports;  // published: host ports chosen; empty while not running
   std::optional<Endpoint> endpoint;       // empty with network modes host, none and container:…
+  std::vector<Endpoint> overlays;         // in the order of config.overlays
   std::string log_path;                   // empty with log driver none
   std::string folder;                     // this container's own, under the data root
 

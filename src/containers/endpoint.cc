@@ -49,13 +49,24 @@ std::vector<model::PortBinding> wanted_ports(const model::ContainerConfig& confi
 
 }  // namespace
 
+bool is_internal(const model::ContainerConfig& config) {
+  return has_names(config) && std::ranges::all_of(config.overlays, [](const auto& overlay) {
+           return overlay.internal || overlay.ingress;
+         });
+}
+
+bool has_names(const model::ContainerConfig& config) {
+  return !std::ranges::all_of(config.overlays, &model::OverlayConnection::ingress);
+}
+
 bool needs_endpoint(const model::ContainerConfig& config) {
   return config.network_mode != "host" && !config.network_mode.starts_with("container:");
 }
 
 Result<netdriver::EndpointRequest> endpoint_request(const Entry& entry) {
   netdriver::EndpointRequest request{.container_id = entry.id, .container_name = entry.name};
-  if (entry.config.network_mode == "none") {
+  request.link = fmt::format("eth{}", entry.config.overlays.size());
+  if (entry.config.network_mode == "none" || is_internal(entry.config)) {
     request.mode = netdriver::NetworkMode::None;
     return request;
   }
@@ -66,8 +77,57 @@ Result<netdriver::EndpointRequest> endpoint_request(const Entry& entry) {
   return request;
 }
 
+Result<std::vector<network::OverlayAttachment>> overlay_attachments(
+    const model::ContainerConfig& config) {
+  std::vector<network::OverlayAttachment> attachments;
+  for (const auto& overlay : config.overlays) {
+    network::OverlayAttachment attachment{.network = overlay.network,
+                                          .addresses = {},
+                                          .link = fmt::format("eth{}", attachments.size())};
+    for (const auto& text : overlay.addresses) {
+      ASSIGN_OR_RETURN(auto address, network::Subnet::parse(text));
+      attachment.addresses.push_back(address);
+    }
+    attachments.push_back(std::move(attachment));
+  }
+  return attachments;
+}
+
+namespace {
+
+Endpoint shown(const model::OverlayConnection& overlay) {
+  return {.network = overlay.name, .network_id = overlay.network, .aliases = overlay.aliases};
+}
+
+}  // namespace
+
+std::vector<network::IpAddress> own_addresses(const Entry& entry) {
+  std::vector<network::IpAddress> addresses;
+  for (size_t i = 0; i < entry.overlay_connections.size(); ++i) {
+    if (entry.config.overlays[i].ingress) continue;
+    for (const auto& address : entry.overlay_connections[i].attachment.addresses) {
+      addresses.push_back(address.address);
+    }
+  }
+  if (addresses.empty() && entry.connection && entry.connection->address) {
+    addresses.push_back(entry.connection->address->address);
+  }
+  return addresses;
+}
+
 void show_connection(Entry& entry) {
   const auto& connection = *entry.connection;
+  entry.overlays.clear();
+  for (size_t i = 0; i < entry.overlay_connections.size(); ++i) {
+    const auto& overlay = entry.overlay_connections[i];
+    Endpoint endpoint = shown(entry.config.overlays[i]);
+    endpoint.mac = overlay.mac.str();
+    for (const auto& address : overlay.attachment.addresses) {
+      (address.address.is_v4() ? endpoint.address : endpoint.address6) = address.address.str();
+      (address.address.is_v4() ? endpoint.prefix_length : endpoint.prefix_length6) = address.length;
+    }
+    entry.overlays.push_back(std::move(endpoint));
+  }
   if (connection.mode != netdriver::NetworkMode::Bridge) return;
   Endpoint endpoint{.network = std::string(kBridgeName),
                     .endpoint_id = connection.endpoint_id,
@@ -89,6 +149,8 @@ void show_connection(Entry& entry) {
 
 void hide_connection(Entry& entry) {
   entry.ports.clear();
+  entry.overlays.clear();
+  for (const auto& overlay : entry.config.overlays) entry.overlays.push_back(shown(overlay));
   if (!needs_endpoint(entry.config) || entry.config.network_mode == "none") return;
   entry.endpoint = Endpoint{.network = std::string(kBridgeName)};
 }

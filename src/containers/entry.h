@@ -9,6 +9,7 @@
 #include "containers/lock.h"
 #include "engine/container.h"
 #include "netdriver/node_network.h"
+#include "netdriver/overlays.h"
 #include "os/sync.h"
 
 namespace shoal::containers {
@@ -25,6 +26,7 @@ struct Entry : Container {
   // The process; set from its creation until everything of it is cleaned up.
   std::shared_ptr<engine::Container> run;
   std::optional<netdriver::Endpoint> connection;
+  std::vector<netdriver::OverlayEndpoint> overlay_connections;
   os::StopSource giving_up;  // gives up the start that is under way
   std::vector<PendingAttachment> attaching;
 

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "containers/endpoint.h"
 #include "network/container_files.h"
 #include "os/fd.h"
 #include "os/file.h"
@@ -46,14 +47,35 @@ std::string hosts_of(const NodeFiles& files) {
   return text;
 }
 
+network::DnsRequest dns_request(const NodeFiles& files) {
+  return {files.dns.nameservers, files.dns.search, files.dns.options};
+}
+
 std::string resolv_conf_of(const NodeFiles& files) {
   const std::string host = read_host_file("/etc/resolv.conf");
-  const network::DnsRequest request{files.dns.nameservers, files.dns.search, files.dns.options};
+  const network::DnsRequest request = dns_request(files);
+  if (files.responder) return network::responder_resolv_conf_text(host, request);
   return files.host_network ? network::host_resolv_conf_text(host, request)
                             : network::resolv_conf_text(host, request, false);
 }
 
 }  // namespace
+
+NodeFiles node_files(const Entry& entry) {
+  NodeFiles files{.folder = entry.folder,
+                  .hostname = entry.config.spec.hostname,
+                  .domainname = entry.config.domainname,
+                  .hosts = entry.config.spec.hosts,
+                  .host_network = entry.config.network_mode == "host",
+                  .responder = has_names(entry.config),
+                  .addresses = own_addresses(entry)};
+  if (entry.config.spec.dns) files.dns = *entry.config.spec.dns;
+  return files;
+}
+
+network::DnsUpstreams dns_upstreams_of(const NodeFiles& files) {
+  return network::dns_upstreams(read_host_file("/etc/resolv.conf"), dns_request(files));
+}
 
 Result<void> write_node_files(const NodeFiles& files) {
   RETURN_IF_ERROR(write_plain(files.folder + "/hosts", hosts_of(files)));

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "containers/container.h"
+#include "containers/entry.h"
 #include "engine/description.h"
-#include "netdriver/node_network.h"
+#include "network/container_files.h"
 
 namespace shoal::containers {
 
@@ -18,8 +18,15 @@ struct NodeFiles {
   std::vector<std::string> hosts;  // "address name …"
   model::DnsConfig dns;
   bool host_network = false;
+  bool responder = false;  // names are answered inside the container, on 127.0.0.11
   std::vector<network::IpAddress> addresses;
 };
+
+// For the container as it is connected now.
+NodeFiles node_files(const Entry& entry);
+
+// Whom its DNS responder asks what it does not know itself. Blocks.
+network::DnsUpstreams dns_upstreams_of(const NodeFiles& files);
 
 // Writes them into the folder. Blocks.
 Result<void> write_node_files(const NodeFiles& files);

@@ -14,8 +14,10 @@ namespace shoal::images {
 class ImageStore;
 }
 namespace shoal::netdriver {
+class DnsServers;
 class NodeNetwork;
-}
+class Overlays;
+}  // namespace shoal::netdriver
 
 namespace shoal::containers {
 
@@ -26,6 +28,9 @@ struct Machine {
   netdriver::NodeNetwork& network;  // not started yet: Containers::open() does
   Rng& rng;                         // seeded from the kernel: ids and names
   Log& log;
+  // Of a node that may be in a swarm; null: its containers are on no overlays.
+  netdriver::Overlays* overlays = nullptr;
+  netdriver::DnsServers* dns = nullptr;
   std::string data_root;   // containers/ and volumes/ are in it; survives a reboot
   std::string api_socket;  // what a mount of Docker's socket shows; empty: the host's own file
 };

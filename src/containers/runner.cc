@@ -44,6 +44,7 @@ std::string process_namespace(const Entry& entry, std::string_view kind) {
 
 Runner::Runner(Machine& machine, Table& table, Execs& execs, Emit emit, Remove remove)
     : machine_(machine),
+      connector_(machine),
       table_(table),
       execs_(execs),
       emit_(std::move(emit)),
@@ -95,17 +96,11 @@ os::Co<Result<void>> Runner::prepare(EntryRef entry, engine::ContainerDescriptio
   CO_RETURN_IF_ERROR(join_namespaces(*entry, description));
   const auto mounted = begin(machine_.images.mount_rootfs(entry->id, image));
   if (needs_endpoint(entry->config)) {
-    auto request = endpoint_request(*entry);
-    if (!request) {
+    auto connected = co_await connector_.connect(entry);
+    if (!connected) {
       co_await mounted;
-      co_return std::unexpected(request.error());
+      co_return connected;
     }
-    auto connection = co_await machine_.network.connect(std::move(*request));
-    if (!connection) {
-      co_await mounted;
-      co_return std::unexpected(connection.error());
-    }
-    entry->connection = std::move(*connection);
     description.network_namespace = entry->connection->netns_path;
   }
   auto rootfs = co_await mounted;
@@ -156,15 +151,7 @@ Result<void> Runner::join_namespaces(const Entry& entry,
 // a start was begun.
 os::Co<Result<void>> Runner::write_files(EntryRef entry) {
   entry->begun_in = machine_.engine.epoch();
-  NodeFiles files{.folder = entry->folder,
-                  .hostname = entry->config.spec.hostname,
-                  .domainname = entry->config.domainname,
-                  .hosts = entry->config.spec.hosts,
-                  .host_network = entry->config.network_mode == "host"};
-  if (entry->config.spec.dns) files.dns = *entry->config.spec.dns;
-  if (entry->connection && entry->connection->address) {
-    files.addresses.push_back(entry->connection->address->address);
-  }
+  NodeFiles files = node_files(*entry);
   auto write = [files = std::move(files), record = record_text(*entry), folder = entry->folder,
                 synced = runs_after_reboot(*entry)]() -> Result<void> {
     RETURN_IF_ERROR(write_node_files(files));
@@ -200,11 +187,16 @@ void Runner::on_running(EntryRef entry) {
                 .started_at = entry->run->started_at(),
                 .finished_at = state.finished_at};  // Of the run before, as Docker keeps it.
   emit_(entry, "start", {});
-  adopt(entry);
+  follow(entry);
   entry->changed.notify();
 }
 
 void Runner::adopt(EntryRef entry) {
+  if (entry->connection) os::spawn(connector_.adopt(entry));
+  follow(entry);
+}
+
+void Runner::follow(EntryRef entry) {
   if (entry->connection) show_connection(*entry);
   if (entry->has_health_check()) {
     entry->state.health.status = HealthStatus::Starting;
@@ -269,13 +261,12 @@ os::Co<> Runner::take_down(EntryRef entry) {
                       {{"container", entry->id}, {"at", what}, {"reason", result.error().message}});
   };
   std::optional<os::OneShot<Result<void>>> disconnected;
-  if (entry->connection) disconnected = begin(machine_.network.disconnect(entry->id));
+  if (entry->connection) disconnected = begin(connector_.disconnect(entry));
   const auto unmounted = begin(machine_.images.unmount_rootfs(entry->id));
   if (entry->run) complain("process", co_await entry->run->remove());
   complain("root file system", co_await unmounted);
   if (disconnected) complain("network", co_await *disconnected);
   entry->run = nullptr;
-  entry->connection.reset();
   hide_connection(*entry);
 }
 

@@ -6,6 +6,7 @@
 
 #include <functional>
 
+#include "containers/connector.h"
 #include "containers/entry.h"
 #include "containers/execs.h"
 #include "containers/machine.h"
@@ -57,10 +58,12 @@ class Runner {
   os::Co<> take_down(EntryRef entry);
   os::Co<> serve_attachments(EntryRef entry);
   void on_running(EntryRef entry);
+  void follow(EntryRef entry);
   os::Co<> watch(EntryRef entry, std::shared_ptr<engine::Container> run);
   os::Co<> restart_later(EntryRef entry, Duration pause, uint64_t ended_runs);
 
   Machine& machine_;
+  Connector connector_;
   Table& table_;
   Execs& execs_;
   Emit emit_;

@@ -15,13 +15,15 @@ namespace {
 // The daemon's parts beside the machine, in the order in which they need each other.
 struct Parts {
   Parts(const Flags& flags, Machine& machine, Log& log)
-      : executor({machine.loop, *machine.containers, *machine.images, *machine.network, log,
-                  machine.facts, flags.labels, std::string(kVersion)}),
+      : networks(machine.loop, log, *machine.overlays, *machine.network, machine.names),
+        executor({machine.loop, *machine.containers, *machine.images, *machine.network, networks,
+                  log, machine.facts, flags.labels, std::string(kVersion)}),
         logs(*machine.containers),
         swarm({machine.loop, machine.rng, log, *machine.containers, executor, logs, flags.data_root,
                flags.bridge}),
         service(flags, machine, swarm, log) {}
 
+  agent::NodeNetworks networks;
   agent::ContainerExecutor executor;
   agent::ContainerLogs logs;
   SwarmNode swarm;
@@ -83,9 +85,11 @@ os::Co<> clean_up(Machine& machine, Log& log, int& exit_code) {
       exit_code = 1;
     }
   }
+  const auto overlays_gone = co_await machine.overlays->remove_all();
   const auto network_gone = co_await machine.network->remove_all();
-  if (!network_gone) {
-    log.error("the network is left", {{"reason", network_gone.error().message}});
+  for (const auto* gone : {&overlays_gone, &network_gone}) {
+    if (*gone) continue;
+    log.error("the network is left", {{"reason", gone->error().message}});
     exit_code = 1;
   }
   machine.loop.stop();

@@ -5,6 +5,12 @@
 #include "os/file.h"
 
 namespace shoal::daemon {
+namespace {
+
+// Of the names of the host's links into the routing mesh.
+const std::string kMeshPrefix = "shg";
+
+}  // namespace
 
 Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
   RETURN_IF_ERROR(os::make_folders(flags.data_root, 0711));
@@ -36,10 +42,24 @@ Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
                                                           .cgroup_parent = flags.cgroup_parent}));
   machine->network = std::make_unique<netdriver::NodeNetwork>(
       machine->loop, log, machine->rng,
-      netdriver::NodeNetworkOptions{.run_dir = flags.exec_root, .bridge = flags.bridge});
+      netdriver::NodeNetworkOptions{
+          .run_dir = flags.exec_root, .bridge = flags.bridge, .mesh_link = kMeshPrefix + "0"});
+  machine->overlays = std::make_unique<netdriver::Overlays>(
+      machine->loop, log,
+      netdriver::OverlaysOptions{.run_dir = flags.exec_root, .veth = kMeshPrefix});
+  machine->dns =
+      std::make_unique<netdriver::DnsServers>(machine->loop, log, machine->rng, machine->names);
   machine->containers = std::make_unique<containers::Containers>(
-      containers::Machine{machine->loop, *machine->engine, *machine->images, *machine->network,
-                          machine->rng, log, flags.data_root});
+      containers::Machine{.loop = machine->loop,
+                          .engine = *machine->engine,
+                          .images = *machine->images,
+                          .network = *machine->network,
+                          .rng = machine->rng,
+                          .log = log,
+                          .overlays = machine->overlays.get(),
+                          .dns = machine->dns.get(),
+                          .data_root = flags.data_root,
+                          .api_socket = {}});
   return machine;
 }
 

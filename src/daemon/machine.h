@@ -12,7 +12,9 @@
 #include "daemon/folder_lock.h"
 #include "engine/engine.h"
 #include "images/image_store.h"
+#include "netdriver/dns_server.h"
 #include "netdriver/node_network.h"
+#include "netdriver/overlays.h"
 #include "os/loop.h"
 
 namespace shoal::daemon {
@@ -28,7 +30,10 @@ struct Machine {
   Rng rng;
   std::unique_ptr<images::ImageStore> images;
   std::unique_ptr<engine::Engine> engine;
+  network::NameTable names;
   std::unique_ptr<netdriver::NodeNetwork> network;  // started by containers->open()
+  std::unique_ptr<netdriver::Overlays> overlays;    // as well
+  std::unique_ptr<netdriver::DnsServers> dns;
   std::unique_ptr<containers::Containers> containers;
 
   explicit Machine(uint64_t seed) : rng(seed) {}

@@ -174,7 +174,7 @@ os::Co<> SwarmNode::remove_half_swarm() {
 
 os::Co<Result<void>> SwarmNode::remove_remains() {
   co_await remove_task_containers();
-  machine_.executor.forget_all();
+  co_await machine_.executor.forget_all();
   co_return co_await machine_.loop.offload([this] { return folder_.remove(); });
 }
 

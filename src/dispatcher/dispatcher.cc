@@ -23,6 +23,15 @@ bool rises(const model::TaskStatus& from, const model::TaskStatus& to) {
   return !model::is_terminal(to.state) && to.timestamp > from.timestamp;
 }
 
+// A manager's own agent comes over the loopback; the others reach it where it said.
+std::string reached_at(const model::Node& node, std::string seen) {
+  const bool is_loopback = seen.starts_with("127.") || seen == "::1";
+  if (!is_loopback || node.manager_address.empty()) return seen;
+  std::string host = node.manager_address.substr(0, node.manager_address.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return host;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(Rng& rng) : rng_(rng) {}
@@ -60,7 +69,9 @@ Result<SessionId> Dispatcher::open_session(const NodeId& node, model::SessionReq
   entry.session->message_due = true;
   entry.description_wanted = std::move(request.description);
   want_status(node, entry,
-              {.state = model::NodeState::Ready, .message = "", .address = request.address});
+              {.state = model::NodeState::Ready,
+               .message = "",
+               .address = reached_at(*entry.stored, std::move(request.address))});
   heartbeats_.beat(node, now + kBeatsMissedMax * heartbeat_period());
   to_send_.insert(node);
   return entry.session->id;

@@ -90,6 +90,16 @@ void Dispatcher::tell_everyone() {
   }
 }
 
+namespace {
+
+// The node is to know: what it shall be, and what it is known as.
+bool is_told_of(const Node& before, const Node& after) {
+  return before.spec != after.spec || before.role != after.role ||
+         before.description != after.description || before.status.address != after.status.address;
+}
+
+}  // namespace
+
 void Dispatcher::on_node(const Ref<Node>& before, const Ref<Node>& after) {
   const NodeId id = after ? after->id : before->id;
   auto& entry = nodes_[id];
@@ -109,7 +119,7 @@ void Dispatcher::on_node(const Ref<Node>& before, const Ref<Node>& after) {
   if (!after || after->status.state == NodeState::Down) release_tasks_of(id);
   if (after) {
     watch_down(*after);
-    if (entry->session && before && (before->spec != after->spec || before->role != after->role)) {
+    if (entry->session && before && is_told_of(*before, *after)) {
       entry->session->message_due = true;
       to_send_.insert(id);
     }

@@ -58,6 +58,9 @@ void NetworkFeed::reset(const store::Tables& tables) {
   changed_.clear();
   changed_gateways_.clear();
   queue_.clear();
+  for (const auto& [id, cluster] : tables.clusters().all()) {
+    data_path_port_ = cluster->data_path_port;
+  }
   for (const auto& [id, network] : tables.networks().all()) on_network(nullptr, network);
   for (const auto& [id, node] : tables.nodes().all()) on_node(nullptr, node);
   for (const auto& [id, service] : tables.services().all()) on_service(nullptr, service);
@@ -73,6 +76,8 @@ void NetworkFeed::on_change(const store::Change& change) {
     on_service(*service, std::get<Ref<model::Service>>(change.after));
   } else if (const auto* network = std::get_if<Ref<model::Network>>(&change.before)) {
     on_network(*network, std::get<Ref<model::Network>>(change.after));
+  } else if (const auto* cluster = std::get_if<Ref<model::Cluster>>(&change.after)) {
+    if (*cluster) data_path_port_ = (*cluster)->data_path_port;  // Set once, with the swarm.
   }
 }
 

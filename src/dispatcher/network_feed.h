@@ -95,6 +95,7 @@ class NetworkFeed {
                      std::vector<Journal::Record>& out);
   bool is_known(const model::NetworkId& network) const;
 
+  uint32_t data_path_port_ = 4789;
   uint64_t version_ = 0;
   uint64_t newest_message_ = 0;
   std::map<model::NetworkId, Network> networks_;

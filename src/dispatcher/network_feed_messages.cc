@@ -105,7 +105,7 @@ void NetworkFeed::write_messages(std::vector<Outgoing>& out) {
     // It may stand there twice, from a session before.
     if (at == nodes_.end() || !at->second.watch) continue;
     if (!std::exchange(at->second.watch->queued, false)) continue;
-    model::NetworksMessage message;
+    model::NetworksMessage message{.data_path_port = data_path_port_};
     if (!write(id, at->second, message)) continue;
     written += 1 + message.changes.size();
     out.push_back({id, at->second.watch->session, std::move(message)});

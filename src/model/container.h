@@ -29,6 +29,18 @@ struct DeviceMapping {
   bool operator==(const DeviceMapping&) const = default;
 };
 
+// An overlay network that the container is on, with the addresses that the swarm gave it there.
+struct OverlayConnection {
+  std::string network;  // its id
+  std::string name;
+  std::vector<std::string> addresses;  // CIDR text
+  std::vector<std::string> aliases;
+  bool ingress = false;   // of the routing mesh: nobody looks up names there
+  bool internal = false;  // no way out of it
+
+  bool operator==(const OverlayConnection&) const = default;
+};
+
 // Docker's HostConfig.RestartPolicy: for containers that no service owns.
 enum class ContainerRestart { No, Always, UnlessStopped, OnFailure };
 
@@ -60,6 +72,7 @@ struct ContainerConfig {
   bool oom_kill_disable = false;
 
   std::string network_mode;  // "", "default", "bridge", "host", "none", "container:ID"
+  std::vector<OverlayConnection> overlays;  // beside the bridge; eth0 is the first of them
   std::vector<PortBinding> ports;
   bool publish_all = false;
   std::string pid_mode;  // "", "host", "container:ID"

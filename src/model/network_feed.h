@@ -101,6 +101,7 @@ using NetworkChange = std::variant<NetworkView, EndpointView, ServiceView, Gatew
 struct NetworksMessage {
   uint64_t version = 0;                     // rises from message to message of one session
   bool complete = false;                    // everything: what it does not name is gone
+  uint32_t data_path_port = 4789;           // of VXLAN, on every node
   std::vector<Ref<NetworkChange>> changes;  // none is null
 
   bool operator==(const NetworksMessage& other) const;  // compares the changes by value

@@ -41,6 +41,7 @@ bool Task::operator==(const Task& other) const {
 
 bool NetworksMessage::operator==(const NetworksMessage& other) const {
   return version == other.version && complete == other.complete &&
+         data_path_port == other.data_path_port &&
          std::ranges::equal(changes, other.changes, same_value<NetworkChange>);
 }
 

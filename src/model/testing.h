@@ -466,9 +466,10 @@ inline NetworksMessage full_networks_message() {
     host = "192.168.0.7";
   }
   NetworksMessage message;
-  auto& [version, complete, changes] = message;
+  auto& [version, complete, data_path_port, changes] = message;
   version = uint64_t(1) << 40;
   complete = true;
+  data_path_port = 7789;
   const NetworkId gone = NetworkId::of("net2");
   changes = {share(std::move(view)),
              share(std::move(service_view)),

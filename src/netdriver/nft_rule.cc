@@ -249,6 +249,13 @@ struct Conditions {
     load_key(message, maps.at(c.set));
     look_up(message, c.set, Answer::Presence);
   }
+  void operator()(const IsMidStream&) const {
+    constexpr uint32_t kFlagsOffset = 13;
+    constexpr uint8_t kFin = 1, kSyn = 2, kReset = 4, kAcknowledged = 16;
+    load_payload(message, NFT_PAYLOAD_TRANSPORT_HEADER, kFlagsOffset, 1);
+    mask(message, bytes_of(uint8_t(kFin | kSyn | kReset | kAcknowledged)));
+    compare(message, bytes_of(kSyn), true);
+  }
   void operator()(const IsNotIcmp&) const {
     for (const uint8_t protocol : {uint8_t{IPPROTO_ICMP}, uint8_t{IPPROTO_ICMPV6}}) {
       load_meta(message, NFT_META_L4PROTO);

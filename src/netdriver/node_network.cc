@@ -150,8 +150,8 @@ struct NodeNetwork::Impl {
 
 Plan NodeNetwork::Impl::part_of(const Endpoint& endpoint) const {
   if (endpoint.mode != NetworkMode::Bridge) return {};
-  return network::plan_endpoint(
-      bridge, {veth_name(endpoint), endpoint.address->address, endpoint.mac, endpoint.ports});
+  return network::plan_endpoint(bridge, {veth_name(endpoint), endpoint.link,
+                                         endpoint.address->address, endpoint.mac, endpoint.ports});
 }
 
 Plan NodeNetwork::Impl::whole_plan() const {
@@ -167,6 +167,7 @@ Result<void> NodeNetwork::Impl::choose_subnet(const Found& found,
                                               const std::vector<Endpoint>& adopted) {
   bridge.name = options.bridge;
   bridge.mtu = options.mtu;
+  bridge.mesh_link = options.mesh_link;
   const auto v4 = std::ranges::find_if(found.bridge_addresses,
                                        [](const Subnet& s) { return s.address.is_v4(); });
   const auto connected = std::ranges::find_if(
@@ -245,6 +246,7 @@ Result<NodeNetwork::Impl::Held> NodeNetwork::Impl::prepare(const EndpointRequest
   endpoint.endpoint_id = random_hex(rng);
   endpoint.netns_path = netns_folder() + "/" + request.container_id;
   endpoint.mode = request.mode;
+  endpoint.link = request.link;
   if (request.mode == NetworkMode::None) return held;
 
   IpAddress address;

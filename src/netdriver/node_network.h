@@ -44,6 +44,9 @@ struct NodeNetworkOptions {
   // bridge has, or the first of 172.17.0.0/16 … 172.31.0.0/16, 192.168.0.0/20 … that no route uses.
   std::optional<network::Subnet> subnet;
   int mtu = 1500;
+  // The host's link into the ingress network, which Overlays makes; empty: published ports of
+  // services lead to containers of this node only.
+  std::string mesh_link;
   int ready_namespaces = 8;  // kept in stock; 0: each is made when it is needed
 };
 
@@ -57,6 +60,7 @@ struct EndpointRequest {
   std::string container_id;    // unique; [a-zA-Z0-9_.-], at most 64 characters
   std::string container_name;  // for error messages, as Docker words them
   NetworkMode mode = NetworkMode::Bridge;
+  std::string link = "eth0";                  // how it is called in the container
   std::optional<network::IpAddress> address;  // a free one when empty
   std::optional<network::MacAddress> mac;     // made from the address when empty
   std::vector<network::PublishedPort> ports;
@@ -71,6 +75,7 @@ struct Endpoint {
   std::string netns_path;   // for the OCI spec's network namespace; Docker's SandboxKey
   NetworkMode mode = NetworkMode::Bridge;
   // Only in mode Bridge:
+  std::string link = "eth0";                // in the container
   std::optional<network::Subnet> address;   // with the prefix length
   std::optional<network::Subnet> address6;  // not used by the bridge yet
   std::optional<network::IpAddress> gateway;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "netdriver/sysctl.h"
 #include "os/file.h"
 
 namespace shoal::netdriver {
@@ -316,8 +317,11 @@ Result<void> OverlayDriver::set_gateway(Gateway gateway) {
   if (gateway_.network.empty()) return {};
   ASSIGN_OR_RETURN(auto* net, require(gateway_.network));
   ASSIGN_OR_RETURN(auto space, current_namespace());
-  return with_context(link(*net, {"", gateway_.addresses}, {std::move(space), gateway_link_}),
-                      "network {}", gateway_.network);
+  RETURN_IF_ERROR(
+      with_context(link(*net, {"", gateway_.addresses}, {std::move(space), gateway_link_}),
+                   "network {}", gateway_.network));
+  // A process of the host that asks 127.0.0.1 goes this way too.
+  return write_sysctl("net/ipv4/conf/" + gateway_link_ + "/route_localnet", "1");
 }
 
 Result<bool> OverlayDriver::check_gateway() {

@@ -12,6 +12,7 @@ constexpr auto kPorts = "ports";          // published at every address
 constexpr auto kPortsAt = "ports_at";     // published at one address
 constexpr auto kServices = "services";    // ingress ports with backends
 constexpr auto kIdle = "services_idle";   // ingress ports without
+constexpr auto kBusy = "services_busy";   // ingress ports with, as a set
 constexpr auto kPublished = "published";  // the chain that asks the maps
 
 std::string service_chain(const IngressPort& port) {
@@ -31,6 +32,13 @@ std::vector<Rule> refuse_idle() {
   };
 }
 
+// The rest of a connection whose backend is gone is ended, never given to another one.
+Rule refuse_mid_stream() {
+  return {{ToThisHost{}, InState{FlowState::New}, IsProtocol{PortProtocol::Tcp}, IsMidStream{},
+           PortIsIn{kBusy}},
+          Refuse{true}};
+}
+
 // The bridge's neighbours reach containers only by published ports, containers reach all.
 std::vector<Rule> forward_rules(const std::string& bridge) {
   return {
@@ -39,6 +47,32 @@ std::vector<Rule> forward_rules(const std::string& bridge) {
       {{ToLink{bridge}, IsTranslated{}}, Accept{}},
       {{ToLink{bridge}}, Drop{}},
   };
+}
+
+// Into the mesh goes what was asked of a published port, out of it come the answers.
+std::vector<Rule> mesh_forward_rules(const std::string& link) {
+  return {
+      {{FromLink{link}, InState{FlowState::EstablishedOrRelated}}, Accept{}},
+      {{FromLink{link}}, Drop{}},
+      {{ToLink{link}, InState{FlowState::EstablishedOrRelated}}, Accept{}},
+      {{ToLink{link}, IsTranslated{}}, Accept{}},
+      {{ToLink{link}}, Drop{}},
+  };
+}
+
+void append(std::vector<Rule>& rules, const std::vector<Rule>& more) {
+  rules.insert(rules.end(), more.begin(), more.end());
+}
+
+void add_mesh(const std::string& link, const Subnet& loopback, Ruleset& rules) {
+  rules.chains["guard"].rules.push_back({{FromLink{link}, ToSubnet{loopback}}, Drop{}});
+  // Before the bridge's: what came in over the mesh for a container of the bridge is an answer.
+  auto& forward = rules.chains["forward"].rules;
+  auto first = mesh_forward_rules(link);
+  append(first, forward);
+  forward = std::move(first);
+  // A process of the host that asks 127.0.0.1 is answered at the host's own address in the mesh.
+  rules.chains["nat_post"].rules.push_back({{FromSubnet{loopback}, ToLink{link}}, Masquerade{}});
 }
 
 std::vector<Rule> postrouting_rules(const std::string& bridge, const Subnet& subnet,
@@ -142,6 +176,7 @@ Plan plan_frame(const BridgeConfig& bridge) {
   rules.maps[kPortsAt] = {Leads::ToBackend, Keys::AddressAndPort, Family::V4};
   rules.maps[kServices] = {Leads::ToChain, Keys::Port, Family::V4};
   rules.maps[kIdle] = {Leads::Nowhere, Keys::Port, Family::V4};
+  rules.maps[kBusy] = {Leads::Nowhere, Keys::Port, Family::V4};
   rules.chains[kPublished].rules = {
       {{}, FollowMap{kPortsAt}}, {{}, FollowMap{kPorts}}, {{}, FollowMap{kServices}}};
 
@@ -149,6 +184,7 @@ Plan plan_frame(const BridgeConfig& bridge) {
   rules.chains["guard"] =
       base_chain(false, Prerouting, Raw, {{{FromLink{bridge.name}, ToSubnet{loopback}}, Drop{}}});
   rules.chains["idle_in"] = base_chain(false, Prerouting, Mangle, refuse_idle());
+  rules.chains["idle_in"].rules.push_back(refuse_mid_stream());
   rules.chains["idle_out"] = base_chain(false, Output, Mangle, refuse_idle());
   rules.chains["nat_in"] =
       base_chain(true, Prerouting, DestinationNat, {{{ToThisHost{}}, Jump{kPublished}}});
@@ -157,6 +193,7 @@ Plan plan_frame(const BridgeConfig& bridge) {
   rules.chains["forward"] = base_chain(false, Forward, Filter, forward_rules(bridge.name));
   rules.chains["nat_post"] = base_chain(true, Postrouting, SourceNat,
                                         postrouting_rules(bridge.name, bridge.subnet, loopback));
+  if (!bridge.mesh_link.empty()) add_mesh(bridge.mesh_link, loopback, rules);
   return plan;
 }
 
@@ -164,7 +201,7 @@ Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint) {
   Plan plan;
   plan.links[endpoint.link] = {
       LinkPlan::Kind::Veth, bridge.mtu, std::nullopt, bridge.name,
-      PeerPlan{"eth0", endpoint.mac, Subnet{endpoint.address, bridge.subnet.length},
+      PeerPlan{endpoint.peer_link, endpoint.mac, Subnet{endpoint.address, bridge.subnet.length},
                bridge.subnet.address}};
   for (const auto& port : endpoint.ports) {
     if (!port.host_ip.is_v4()) continue;
@@ -189,6 +226,7 @@ Plan plan_ingress(const IngressPort& port) {
   const auto chain = service_chain(port);
   plan.rules.chains[chain].rules = {{{IsProtocol{port.protocol}}, Balance{port.backends}}};
   plan.rules.elements[kServices][key] = GoToChain{chain};
+  plan.rules.elements[kBusy][key] = std::monostate{};
   return plan;
 }
 
@@ -203,6 +241,10 @@ std::vector<std::pair<IngressPort, Plan>> ingress_parts(const Ruleset& found) {
       const auto* to = std::get_if<GoToChain>(&target);
       const auto chain = found.chains.find(to ? to->chain : "");
       if (chain != found.chains.end()) part.rules.chains.insert(*chain);
+      const auto busy = found.elements.find(kBusy);
+      if (to && busy != found.elements.end() && busy->second.contains(key)) {
+        part.rules.elements[kBusy][key] = std::monostate{};
+      }
       const auto& port = std::get<PortKey>(key);
       parts.emplace_back(IngressPort{port.protocol, port.port, {}}, std::move(part));
     }

@@ -22,10 +22,14 @@ struct BridgeConfig {
   std::string name;
   Subnet subnet;  // with the gateway's address
   int mtu = 1500;
+  // The host's link into the ingress network, through which the routing mesh sends; it need not be
+  // there. Empty: this node is in no mesh.
+  std::string mesh_link;
 };
 
 struct EndpointConfig {
-  std::string link;  // the host's end of its veth pair
+  std::string link;       // the host's end of its veth pair
+  std::string peer_link;  // the container's
   IpAddress address;
   MacAddress mac;
   std::vector<PublishedPort> ports;  // host ports chosen

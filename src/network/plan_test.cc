@@ -17,7 +17,7 @@ BridgeConfig bridge() {
 }
 
 Plan endpoint(std::vector<PublishedPort> ports) {
-  return plan_endpoint(bridge(), {"shvweb", kWeb, MacAddress::of(kWeb), std::move(ports)});
+  return plan_endpoint(bridge(), {"shvweb", "eth0", kWeb, MacAddress::of(kWeb), std::move(ports)});
 }
 
 TEST(Plan, TheFrameReadsAsNftWouldPrintIt) {

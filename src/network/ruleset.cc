@@ -60,6 +60,9 @@ std::string text_of(const Condition& condition, const MapShapes& maps) {
             const auto word = address_word(shape_of(c.set, maps).family);
             return fmt::format("{0} saddr . {0} daddr @{1}", word, c.set);
           },
+          [](const IsMidStream&) {
+            return std::string("tcp flags & (fin | syn | rst | ack) != syn");
+          },
           [](const IsNotIcmp&) {
             return std::string("meta l4proto != icmp meta l4proto != ipv6-icmp");
           },

@@ -65,12 +65,17 @@ struct AddressesAreIn {
   std::string set;
   auto operator<=>(const AddressesAreIn&) const = default;
 };
+// A TCP segment that is no beginning: of a flow that this host does not know (any more).
+struct IsMidStream {
+  auto operator<=>(const IsMidStream&) const = default;
+};
 // It is anything but ICMP of either family: ping and the like are answered by who has the address.
 struct IsNotIcmp {
   auto operator<=>(const IsNotIcmp&) const = default;
 };
-using Condition = std::variant<FromLink, ToLink, FromSubnet, ToSubnet, ToThisHost, IsProtocol,
-                               InState, IsTranslated, PortIsIn, AddressesAreIn, IsNotIcmp>;
+using Condition =
+    std::variant<FromLink, ToLink, FromSubnet, ToSubnet, ToThisHost, IsProtocol, InState,
+                 IsTranslated, PortIsIn, AddressesAreIn, IsNotIcmp, IsMidStream>;
 
 // ---- What a rule does with the packet.
 struct Accept {

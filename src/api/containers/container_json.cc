@@ -112,7 +112,10 @@ void write_state(JsonWriter& json, const Container& container) {
 }
 
 void write_network_settings(JsonWriter& json, const Container& container) {
-  const containers::Endpoint endpoint = container.endpoint.value_or(containers::Endpoint{});
+  // Of a container on overlays the bridge is only the way out: Docker shows nothing of it.
+  const containers::Endpoint endpoint = container.endpoint && container.overlays.empty()
+                                            ? *container.endpoint
+                                            : containers::Endpoint{};
   json.key("NetworkSettings").begin_object();
   json.field("Bridge", "");
   json.field("SandboxID", "");
@@ -180,28 +183,45 @@ void write_ports_map(JsonWriter& json, const Container& container) {
   json.end_object();
 }
 
+namespace {
+
+void write_network(JsonWriter& json, const containers::Endpoint& endpoint) {
+  json.key(endpoint.network).begin_object();
+  json.key("IPAMConfig").null();
+  json.key("Links").null();
+  json.key("Aliases");
+  if (endpoint.aliases.empty()) {
+    json.null();
+  } else {
+    json.begin_array();
+    for (const auto& alias : endpoint.aliases) json.value(alias);
+    json.end_array();
+  }
+  json.field("MacAddress", endpoint.mac);
+  json.key("DriverOpts").null();
+  json.field("NetworkID", endpoint.network_id);
+  json.field("EndpointID", endpoint.endpoint_id);
+  json.field("Gateway", endpoint.gateway);
+  json.field("IPAddress", endpoint.address);
+  json.field("IPPrefixLen", endpoint.prefix_length);
+  json.field("IPv6Gateway", "");
+  json.field("GlobalIPv6Address", endpoint.address6);
+  json.field("GlobalIPv6PrefixLen", endpoint.prefix_length6);
+  json.key("DNSNames").null();
+  json.end_object();
+}
+
+}  // namespace
+
 void write_networks(JsonWriter& json, const Container& container) {
   const auto& mode = container.config.network_mode;
   json.key("Networks").begin_object();
   containers::Endpoint endpoint = container.endpoint.value_or(containers::Endpoint{});
   if (!container.endpoint && (mode == "host" || mode == "none")) endpoint.network = mode;
-  if (!endpoint.network.empty()) {
-    json.key(endpoint.network).begin_object();
-    json.key("IPAMConfig").null();
-    json.key("Links").null();
-    json.key("Aliases").null();
-    json.field("MacAddress", endpoint.mac);
-    json.key("DriverOpts").null();
-    json.field("NetworkID", endpoint.network_id);
-    json.field("EndpointID", endpoint.endpoint_id);
-    json.field("Gateway", endpoint.gateway);
-    json.field("IPAddress", endpoint.address);
-    json.field("IPPrefixLen", endpoint.prefix_length);
-    json.field("IPv6Gateway", "");
-    json.field("GlobalIPv6Address", "");
-    json.field("GlobalIPv6PrefixLen", 0);
-    json.key("DNSNames").null();
-    json.end_object();
+  if (!container.overlays.empty()) {
+    for (const auto& overlay : container.overlays) write_network(json, overlay);
+  } else if (!endpoint.network.empty()) {
+    write_network(json, endpoint);
   }
   json.end_object();
 }

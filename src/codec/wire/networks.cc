@@ -191,6 +191,7 @@ std::string encode(const model::NetworksMessage& message) {
   pb::NetworksMessage out;
   out.set_version(message.version);
   out.set_complete(message.complete);
+  out.set_data_path_port(message.data_path_port);
   for (const auto& change : message.changes) {
     std::visit([to = out.add_changes()](const auto& value) { put(value, to); }, *change);
   }
@@ -200,8 +201,11 @@ std::string encode(const model::NetworksMessage& message) {
 Result<model::NetworksMessage> decode_networks(std::string_view bytes) {
   return read_message<pb::NetworksMessage>(
       bytes, kNetworksBytesMax, "networks", [](const pb::NetworksMessage& in, Fault& fault) {
-        model::NetworksMessage out{
-            .version = in.version(), .complete = in.complete(), .changes = {}};
+        model::NetworksMessage out{.version = in.version(),
+                                   .complete = in.complete(),
+                                   .data_path_port = in.data_path_port(),
+                                   .changes = {}};
+        if (in.data_path_port() > 65535) fault.note("data_path_port: not a port");
         if (in.changes().size() > kNetworkChangesMax) {
           fault.note("changes: more than {}", kNetworkChangesMax);
           return out;

@@ -1,0 +1,145 @@
+#include "agent/node_networks.h"
+
+#include <algorithm>
+
+namespace shoal::agent {
+namespace {
+
+std::vector<network::IpAddress> addresses_of(const std::vector<std::string>& texts) {
+  std::vector<network::IpAddress> addresses;
+  for (const std::string& text : texts) {
+    if (const auto address = network::IpAddress::parse(text)) addresses.push_back(*address);
+  }
+  return addresses;
+}
+
+// The book names what could not be understood; here it is left out.
+struct Naming {
+  network::NameTable& names;
+
+  void operator()(const model::NetworkView& view) const { names.put_network(view.id, view.name); }
+  void operator()(const model::EndpointView& view) const {
+    names.put_endpoint(view.network, view.task,
+                       {.service = view.service,
+                        .names = view.names,
+                        .addresses = addresses_of(view.addresses),
+                        .serving = view.serving});
+  }
+  void operator()(const model::ServiceView& view) const {
+    names.put_service(view.network, view.service,
+                      {.name = view.name,
+                       .aliases = view.aliases,
+                       .mode = view.mode,
+                       .virtual_ips = addresses_of(view.virtual_ips)});
+    if (!view.ports.empty()) names.put_ports(view.service, view.ports);
+  }
+  void operator()(const model::GatewayView&) const {}
+  void operator()(const model::NetworkGone& gone) const { names.drop_network(gone.network); }
+  void operator()(const model::EndpointGone& gone) const {
+    names.drop_endpoint(gone.network, gone.task);
+  }
+  void operator()(const model::ServiceGone& gone) const {
+    names.drop_service(gone.network, gone.service);
+  }
+  void operator()(const model::GatewayGone&) const {}
+};
+
+std::string host_of(const model::Node& self) {
+  const std::string& own = self.description.data_path_address;
+  return own.empty() ? self.status.address : own;
+}
+
+}  // namespace
+
+os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
+                                         const model::Node& self) {
+  const std::string host = host_of(self);
+  CO_ASSIGN_OR_RETURN(const auto address, network::IpAddress::parse(host));
+  CO_RETURN_IF_ERROR(co_await overlays_.set_host(address, uint16_t(message.data_path_port)));
+  if (message.complete) names_ = {};
+  for (const auto& change : message.changes) std::visit(Naming{names_}, *change);
+  NetworkSteps steps = book_.apply(message, self.id);
+  for (const std::string& fault : steps.faults) {
+    log_.warn("a manager's word on a network is not understood", {{"reason", fault}});
+  }
+  const Result<void> done = co_await carry_out(std::move(steps));
+  if (done) told_ = true;
+  changed_.notify();
+  co_return done;
+}
+
+// What cannot be done does not keep the rest from being done; the first error counts.
+os::Co<Result<void>> NodeNetworks::carry_out(NetworkSteps steps) {
+  Result<void> outcome;
+  const auto note = [&](Result<void> result) {
+    if (outcome && !result) outcome = std::move(result);
+  };
+  if (steps.complete) {
+    note(co_await overlays_.replace(std::move(steps.overlays)));
+  } else if (!steps.overlays.empty()) {
+    note(co_await overlays_.apply(std::move(steps.overlays)));
+  }
+  if (steps.gateway) {
+    note(co_await overlays_.set_gateway(std::move(steps.gateway->network),
+                                        std::move(steps.gateway->addresses)));
+  }
+  co_await publish(std::move(steps));
+  co_return outcome;
+}
+
+// A port that something else on this machine holds is not served here; every other is, and nobody
+// waits for it.
+os::Co<> NodeNetworks::publish(NetworkSteps steps) {
+  Result<void> published;
+  if (steps.complete) {
+    published = co_await ports_.set_ports(std::move(steps.put_ports));
+  } else if (!steps.put_ports.empty() || !steps.gone_ports.empty()) {
+    published =
+        co_await ports_.change_ports(std::move(steps.put_ports), std::move(steps.gone_ports));
+  }
+  if (!published) {
+    log_.warn("a published port is not served", {{"reason", published.error().message}});
+  }
+}
+
+os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_of(
+    const model::Task& task, os::StopToken stop) {
+  const auto unknown = [&] {
+    return std::ranges::find_if(task.networks, [&](const model::NetworkAttachment& attachment) {
+      return !book_.find(attachment.network);
+    });
+  };
+  const os::StopSource over;
+  const auto stopped = stop.on_stop([&over] { over.stop(); });
+  const auto late = loop_.at(loop_.now() + kNetworksWithin, [&over] { over.stop(); });
+  bool waits = true;
+  while (waits && unknown() != task.networks.end()) waits = co_await changed_.wait(over.token());
+  if (stop.stopped()) co_return cancelled("the task is not wanted any more");
+  if (const auto missing = unknown(); missing != task.networks.end()) {
+    co_return failed_precondition("network {} has not been told to this node", missing->network);
+  }
+  std::vector<model::OverlayConnection> overlays;
+  for (const model::NetworkAttachment& attachment : task.networks) {
+    const model::NetworkView& view = *book_.find(attachment.network);
+    overlays.push_back({.network = view.id.str(),
+                        .name = view.name,
+                        .addresses = attachment.addresses,
+                        .aliases = attachment.aliases,
+                        .ingress = view.ingress,
+                        .internal = view.internal});
+  }
+  // The mesh's link last: eth0 is the network that the user named first.
+  std::ranges::stable_partition(overlays, [](const auto& overlay) { return !overlay.ingress; });
+  co_return overlays;
+}
+
+os::Co<Result<void>> NodeNetworks::forget_all() {
+  book_ = {};
+  names_ = {};
+  told_ = false;
+  NetworkSteps nothing{.complete = true};
+  nothing.gateway = Gateway{};
+  co_return co_await carry_out(std::move(nothing));
+}
+
+}  // namespace shoal::agent

@@ -1,0 +1,61 @@
+// NodeNetworks: carries out on this machine what a manager says of the networks that the node takes
+// part in: links and rules in the kernel, published ports, names.
+//
+// Control thread. Lives as long as the daemon; apply() at most once at a time.
+#pragma once
+
+#include <vector>
+
+#include "agent/core/network_book.h"
+#include "base/log.h"
+#include "model/container.h"
+#include "model/node.h"
+#include "model/task.h"
+#include "netdriver/ingress.h"
+#include "netdriver/overlays.h"
+#include "network/names.h"
+#include "os/loop.h"
+#include "os/sync.h"
+
+namespace shoal::agent {
+
+// How long a task that is about to start waits to be told of its networks.
+inline constexpr Duration kNetworksWithin = 30s;
+
+class NodeNetworks {
+ public:
+  NodeNetworks(os::Loop& loop, Log& log, netdriver::Overlays& overlays, netdriver::Ingress& ports,
+               network::NameTable& names)
+      : loop_(loop), log_(log), overlays_(overlays), ports_(ports), names_(names) {}
+
+  // Comes back when kernel, ports and names are as the message says. `self` is this node's own
+  // record: at its address the others reach its overlays. After an error the message is to be
+  // applied again; what it names may be done in part.
+  os::Co<Result<void>> apply(const model::NetworksMessage& message, const model::Node& self);
+
+  // The overlays that the task's container is to be connected to, once this node has been told of
+  // all of them. FailedPrecondition when that does not happen within kNetworksWithin, or when the
+  // manager never speaks of networks (it is not one of ours); Cancelled on `stop`.
+  os::Co<Result<std::vector<model::OverlayConnection>>> connections_of(const model::Task& task,
+                                                                       os::StopToken stop);
+
+  // A manager has said what this node's networks are: published ports are its matter.
+  bool told() const { return told_; }
+  // The node has left its swarm.
+  os::Co<Result<void>> forget_all();
+
+ private:
+  os::Co<Result<void>> carry_out(NetworkSteps steps);
+  os::Co<> publish(NetworkSteps steps);
+
+  os::Loop& loop_;
+  Log& log_;
+  netdriver::Overlays& overlays_;
+  netdriver::Ingress& ports_;
+  network::NameTable& names_;
+  NetworkBook book_;
+  os::Signal changed_;
+  bool told_ = false;
+};
+
+}  // namespace shoal::agent
