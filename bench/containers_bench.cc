@@ -207,8 +207,15 @@ Result<void> put_together(Node& node, const std::string& folder, const std::stri
                    images::ImageStore::open(node.loop, node.log, {.data_root = folder + "/data"}));
   node.network = std::make_unique<netdriver::NodeNetwork>(
       node.loop, node.log, node.rng, netdriver::NodeNetworkOptions{.run_dir = folder + "/run"});
-  node.containers = std::make_unique<containers::Containers>(containers::Machine{
-      node.loop, *node.engine, *node.images, *node.network, node.rng, node.log, folder + "/data"});
+  node.containers =
+      std::make_unique<containers::Containers>(containers::Machine{.loop = node.loop,
+                                                                   .engine = *node.engine,
+                                                                   .images = *node.images,
+                                                                   .network = *node.network,
+                                                                   .rng = node.rng,
+                                                                   .log = node.log,
+                                                                   .data_root = folder + "/data",
+                                                                   .api_socket = {}});
   return {};
 }
 

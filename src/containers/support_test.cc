@@ -92,8 +92,14 @@ Daemon::Daemon(const std::string& folder) {
   network = std::make_unique<netdriver::NodeNetwork>(
       loop, log, rng,
       netdriver::NodeNetworkOptions{.run_dir = folder + "/run", .ready_namespaces = 4});
-  containers = std::make_unique<Containers>(
-      Machine{loop, *engine, *images, *network, rng, log, folder + "/data"});
+  containers = std::make_unique<Containers>(Machine{.loop = loop,
+                                                    .engine = *engine,
+                                                    .images = *images,
+                                                    .network = *network,
+                                                    .rng = rng,
+                                                    .log = log,
+                                                    .data_root = folder + "/data",
+                                                    .api_socket = {}});
   containers->on_event([this](const Event& event) {
     std::string line = event.action + " " + event.container->name;
     const auto code = event.attributes.find("exitCode");

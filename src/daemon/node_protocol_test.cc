@@ -198,7 +198,7 @@ TEST_F(NodeProtocolTest, AManagerThatHasNoNetworksIsTolerated) {
     CHECK(docker.listen("127.0.0.1:0"));
     agent::Remotes there({"127.0.0.1:" + std::to_string(docker.port())});
     rpc::ChannelOptions options = t.to_manager(t.credentials);
-    agent::RpcLink to_docker(t.loop, t.log, t.logs, std::move(options), there);
+    agent::RpcLink to_docker(t.loop, t.log, t.logs, t.host, std::move(options), there);
     model::SessionRequest request;
     const auto opened = co_await to_docker.open(std::move(request), t.ear);
     EXPECT_EQ(opened.value_or(model::SessionId()), model::SessionId::of("s1"));

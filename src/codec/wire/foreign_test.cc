@@ -9,6 +9,7 @@
 #include "codec/wire/reach.h"
 #include "codec/wire/support_test.h"
 #include "model/testing.h"
+#include "model/testing_networks.h"
 
 namespace shoal::wire {
 namespace {

@@ -9,6 +9,7 @@
 #include "codec/wire/networks.h"
 #include "codec/wire/reach.h"
 #include "model/testing.h"
+#include "model/testing_networks.h"
 
 namespace shoal::wire {
 namespace {

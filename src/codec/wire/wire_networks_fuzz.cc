@@ -4,6 +4,7 @@
 #include "codec/wire/networks.h"
 #include "fuzz/fuzz.h"
 #include "model/testing.h"
+#include "model/testing_networks.h"
 
 namespace shoal::fuzz {
 
