@@ -56,14 +56,15 @@ os::Co<std::string> DnsForwarder::ask_one(const Question& question,
     co_return std::string();  // No way there: the next one.
   }
   const Deadline deadline(loop_, timeout_, question.stop);
+  const auto stop = deadline.token();
   std::string query = question.query;
   const uint16_t id = network::dns_id(query);
   network::set_dns_id(query, unguessable_id());
   std::string reply;
   if (question.transport == DnsTransport::Udp) {
-    reply = co_await exchange_datagrams(fd.get(), std::move(query), deadline.token());
+    reply = co_await exchange_datagrams(fd.get(), std::move(query), stop);
   } else {
-    reply = co_await exchange_stream(fd.get(), std::move(query), deadline.token());
+    reply = co_await exchange_stream(fd.get(), std::move(query), stop);
   }
   if (!reply.empty()) network::set_dns_id(reply, id);
   co_return reply;

@@ -62,14 +62,15 @@ void DnsSession::start() {
 
 os::Co<> DnsSession::serve_datagrams() {
   const auto self = shared_from_this();
+  const auto stop = stop_.token();
   std::array<char, kDnsQueryBytesMax> buffer;
-  while (!stop_.token().stopped()) {
+  while (!stop.stopped()) {
     auto from = std::make_shared<sockaddr_in>();
     socklen_t size = sizeof(sockaddr_in);
     const ssize_t count = ::recvfrom(udp_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT,
                                      reinterpret_cast<sockaddr*>(from.get()), &size);
     if (count < 0 && errno == EAGAIN) {
-      if (!co_await shared_->loop.readable(udp_.get(), stop_.token())) break;
+      if (!co_await shared_->loop.readable(udp_.get(), stop)) break;
       continue;
     }
     // An error is that of an earlier answer: who asked is gone. An empty packet is ignored.
@@ -100,10 +101,11 @@ void DnsSession::send(std::string_view packet, const sockaddr_in& to) const {
 
 os::Co<> DnsSession::accept_connections() {
   const auto self = shared_from_this();
-  while (co_await shared_->loop.readable(tcp_.get(), stop_.token())) {
+  const auto stop = stop_.token();
+  while (co_await shared_->loop.readable(tcp_.get(), stop)) {
     auto accepted = os::accept_from(tcp_.get());
     if (!accepted) {  // No descriptor is left; the connection waits.
-      if (!co_await shared_->loop.sleep(kPauseWithoutDescriptors, stop_.token())) break;
+      if (!co_await shared_->loop.sleep(kPauseWithoutDescriptors, stop)) break;
       continue;
     }
     if (*accepted && connections_ < kDnsConnectionsPerContainer) {
@@ -120,8 +122,8 @@ os::Co<> DnsSession::serve_connection(os::Fd fd) {
     std::string query;
     {
       const Deadline deadline(shared_->loop, shared_->options.connection_timeout, stop_.token());
-      goes_on = co_await read_dns_message(shared_->loop, fd.get(), query, kDnsQueryBytesMax,
-                                          deadline.token());
+      const auto stop = deadline.token();
+      goes_on = co_await read_dns_message(shared_->loop, fd.get(), query, kDnsQueryBytesMax, stop);
     }
     if (!goes_on) break;
     goes_on = co_await answer_on(fd.get(), std::move(query));
@@ -141,7 +143,8 @@ os::Co<bool> DnsSession::answer_on(int fd, std::string query) {
     if (stop_.token().stopped()) co_return false;
   }
   const Deadline deadline(shared_->loop, shared_->options.connection_timeout, stop_.token());
-  co_return co_await write_dns_message(shared_->loop, fd, reply, deadline.token());
+  const auto stop = deadline.token();
+  co_return co_await write_dns_message(shared_->loop, fd, reply, stop);
 }
 
 // ---- Both.
@@ -174,15 +177,17 @@ os::Co<std::string> DnsSession::forward(std::string query, DnsTransport transpor
 // After each question: lets the others have their turn, and rests when many were asked at once.
 os::Co<bool> DnsSession::pause() {
   auto& shared = *shared_;
+  const auto stop = stop_.token();
   co_await shared.loop.turn();
-  if (++queries_in_turn_ < kDnsQueriesPerTurn) co_return !stop_.token().stopped();
+  if (++queries_in_turn_ < kDnsQueriesPerTurn) co_return !stop.stopped();
   queries_in_turn_ = 0;
   const Time now = shared.loop.now();
   const bool many = now - turn_began_ < kDnsPause;
   turn_began_ = now;
-  if (!many) co_return !stop_.token().stopped();
+  if (!many) co_return !stop.stopped();
   const Counted resting(shared.resting);
-  co_return co_await shared.loop.sleep(kDnsPause * int64_t(shared.resting), stop_.token());
+  const Duration rest = kDnsPause * int64_t(shared.resting);
+  co_return co_await shared.loop.sleep(rest, stop);
 }
 
 }  // namespace shoal::netdriver

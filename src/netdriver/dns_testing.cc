@@ -40,7 +40,7 @@ std::string with_length(const std::string& message) {
 
 bool await_bytes(int fd) {
   pollfd wait{.fd = fd, .events = POLLIN};
-  CHECK(::poll(&wait, 1, Client::kAnswerMilliseconds) == 1, "nothing comes");
+  CHECK(::poll(&wait, 1, Client::kAnswerMilliseconds) == 1, "nothing comes on {}", fd);
   return true;
 }
 
@@ -83,6 +83,7 @@ struct NameServer::Impl {
   mutable std::mutex mutex;
   mutable std::condition_variable more;
   std::vector<Seen> seen;
+  std::vector<os::Fd> connections;  // kept open: silence is no end
   std::thread thread;
 
   std::vector<std::string> answers_to(const std::string& query, const sockaddr_in& from,
@@ -109,8 +110,7 @@ struct NameServer::Impl {
   void serve_connection() {
     sockaddr_in from{};
     socklen_t size = sizeof from;
-    const os::Fd client(
-        ::accept4(tcp.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
+    os::Fd client(::accept4(tcp.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
     if (!client) return;
     const auto query = read_message(client.get());
     if (query.empty()) return;
@@ -118,6 +118,7 @@ struct NameServer::Impl {
       const auto bytes = with_length(reply);
       ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     }
+    connections.push_back(std::move(client));
   }
 
   void run() {
