@@ -82,6 +82,13 @@ void load_flow(nlmsghdr* message, nft_ct_keys key, std::optional<uint8_t> direct
   });
 }
 
+void load_constant(nlmsghdr* message, std::span<const uint8_t> value, uint32_t into) {
+  put_expression(message, "immediate", [&] {
+    put_number(message, NFTA_IMMEDIATE_DREG, into);
+    put_data(message, NFTA_IMMEDIATE_DATA, value);
+  });
+}
+
 void compare(nlmsghdr* message, std::span<const uint8_t> with, bool negated = false) {
   put_expression(message, "cmp", [&] {
     put_number(message, NFTA_CMP_SREG, word_register(0));
@@ -299,6 +306,13 @@ struct Actions {
     look_up(message, kTurnsMapName, Answer::Value, turns_map_id);
     const auto& first = a.backends[0];
     translate(message, NFT_NAT_DNAT, first.address.family(), first.port != 0);
+  }
+  void operator()(const SendTo& a) const {
+    const Family family = a.backend.address.family();
+    load_constant(message, a.backend.address.bytes(), word_register(0));
+    const uint16_t port = htons(a.backend.port);
+    if (port != 0) load_constant(message, bytes_of(port), word_register(words_of(family)));
+    translate(message, NFT_NAT_DNAT, family, port != 0);
   }
   void operator()(const SourceFromAsked& a) const {
     load_flow(message, a.family == Family::V4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6, IP_CT_DIR_ORIGINAL);

@@ -155,14 +155,14 @@ OverlayPlan plan_overlay_service(const OverlayService& service) {
   OverlayPlan plan;
   for (const auto& virtual_ip : service.virtual_ips) {
     plan.addresses.insert({virtual_ip, host_length(virtual_ip)});
-    Balance balance;
+    std::vector<Backend> backends;
     for (const auto& backend : service.backends) {
-      if (backend.family() == virtual_ip.family()) balance.backends.push_back({backend, 0});
+      if (backend.family() == virtual_ip.family()) backends.push_back({backend, 0});
     }
-    if (balance.backends.empty()) continue;
+    if (backends.empty()) continue;
     const auto chain = chain_of(virtual_ip);
     plan.rules.elements[names_of(virtual_ip.family()).services][virtual_ip] = GoToChain{chain};
-    plan.rules.chains[chain].rules = {{{}, std::move(balance)}};
+    plan.rules.chains[chain].rules = balance_rules({}, std::move(backends));
   }
   return plan;
 }

@@ -122,8 +122,10 @@ TEST(OverlayPlan, AServiceIsAnAddressAChainAndAnElementOfEachFamily) {
             "add chain service_fd00_1__5\n"
             "set rules of service_10_0_1_5\n"
             "    dnat ip to numgen inc mod 2 map { 0 : 10.0.1.11, 1 : 10.0.1.21 }\n"
+            "    dnat ip to 10.0.1.11\n"
             "set rules of service_fd00_1__5\n"
             "    dnat ip6 to numgen inc mod 1 map { 0 : fd00:1::11 }\n"
+            "    dnat ip6 to fd00:1::11\n"
             "add element services { 10.0.1.5 : goto service_10_0_1_5 }\n"
             "add element services6 { fd00:1::5 : goto service_fd00_1__5 }\n");
 }
@@ -142,7 +144,8 @@ TEST(OverlayPlan, AnotherServiceThatTakesTheAddressChangesOneChain) {
   const auto after = plan_overlay_service({"new", {ip("10.0.1.5")}, {ip("10.0.1.12")}});
   EXPECT_EQ(lines(diff(before, after)),
             "set rules of service_10_0_1_5\n"
-            "    dnat ip to numgen inc mod 1 map { 0 : 10.0.1.12 }\n");
+            "    dnat ip to numgen inc mod 1 map { 0 : 10.0.1.12 }\n"
+            "    dnat ip to 10.0.1.12\n");
   EXPECT_TRUE(diff(after, after).empty());
 }
 

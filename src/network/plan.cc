@@ -224,7 +224,7 @@ Plan plan_ingress(const IngressPort& port) {
     return plan;
   }
   const auto chain = service_chain(port);
-  plan.rules.chains[chain].rules = {{{IsProtocol{port.protocol}}, Balance{port.backends}}};
+  plan.rules.chains[chain].rules = balance_rules({IsProtocol{port.protocol}}, port.backends);
   plan.rules.elements[kServices][key] = GoToChain{chain};
   plan.rules.elements[kBusy][key] = std::monostate{};
   return plan;

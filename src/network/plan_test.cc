@@ -43,6 +43,9 @@ table inet shoal_node {
   map services {
     type inet_proto . inet_service : verdict
   }
+  set services_busy {
+    type inet_proto . inet_service
+  }
   set services_idle {
     type inet_proto . inet_service
   }
@@ -61,6 +64,7 @@ table inet shoal_node {
     type filter hook prerouting priority -150
     fib daddr type local ct state new meta l4proto tcp meta l4proto . th dport @services_idle reject with tcp reset
     fib daddr type local ct state new meta l4proto . th dport @services_idle reject with icmpx port-unreachable
+    fib daddr type local ct state new meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn meta l4proto . th dport @services_busy reject with tcp reset
   }
   chain idle_out {
     type filter hook output priority -150
@@ -109,7 +113,8 @@ TEST(Plan, AChangedBackendReplacesOneRule) {
   EXPECT_EQ(to_text(diff(one, two)),
             "set rules of service_tcp_8080\n"
             "    meta l4proto tcp dnat ip to numgen inc mod 2 map "
-            "{ 0 : 172.17.0.2 . 80, 1 : 172.17.0.3 . 80 }\n");
+            "{ 0 : 172.17.0.2 . 80, 1 : 172.17.0.3 . 80 }\n"
+            "    meta l4proto tcp dnat ip to 172.17.0.2 . 80\n");
   EXPECT_TRUE(diff(two, two).empty());
 }
 
@@ -118,6 +123,7 @@ TEST(Plan, AServiceThatLosesItsLastBackendRefuses) {
   const auto idle = plan_ingress({Udp, 53, {}});
   EXPECT_EQ(to_text(diff(served, idle)),
             "remove element services { udp . 53 }\n"
+            "remove element services_busy { udp . 53 }\n"
             "add element services_idle { udp . 53 }\n"
             "remove chain service_udp_53\n");
   EXPECT_EQ(to_text(diff(idle, Plan{})), "remove element services_idle { udp . 53 }\n");

@@ -105,23 +105,27 @@ std::string balance_text(const Balance& action) {
 }
 
 std::string text_of(const Action& action, const MapShapes& maps) {
-  return std::visit(Overloaded{
-                        [](const Accept&) { return std::string("accept"); },
-                        [](const Drop&) { return std::string("drop"); },
-                        [](const Refuse& a) {
-                          return std::string(a.tcp_reset ? "reject with tcp reset"
-                                                         : "reject with icmpx port-unreachable");
-                        },
-                        [](const Masquerade&) { return std::string("masquerade"); },
-                        [](const Jump& a) { return "jump " + a.chain; },
-                        [&](const FollowMap& a) { return follow_text(a, maps); },
-                        [](const Balance& a) { return balance_text(a); },
-                        [](const SourceFromAsked& a) {
-                          return fmt::format("snat {0} to ct original {0} daddr",
-                                             address_word(a.family));
-                        },
-                    },
-                    action);
+  return std::visit(
+      Overloaded{
+          [](const Accept&) { return std::string("accept"); },
+          [](const Drop&) { return std::string("drop"); },
+          [](const Refuse& a) {
+            return std::string(a.tcp_reset ? "reject with tcp reset"
+                                           : "reject with icmpx port-unreachable");
+          },
+          [](const Masquerade&) { return std::string("masquerade"); },
+          [](const Jump& a) { return "jump " + a.chain; },
+          [&](const FollowMap& a) { return follow_text(a, maps); },
+          [](const Balance& a) { return balance_text(a); },
+          [](const SendTo& a) {
+            return fmt::format("dnat {} to {}", address_word(a.backend.address.family()),
+                               endpoint_text(a.backend));
+          },
+          [](const SourceFromAsked& a) {
+            return fmt::format("snat {0} to ct original {0} daddr", address_word(a.family));
+          },
+      },
+      action);
 }
 
 std::string_view hook_word(Hook hook) {
@@ -218,6 +222,12 @@ std::string fingerprint(const Rule& rule, const MapShapes& maps) {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a, over what the rule says.
   for (const char c : to_text(rule, maps)) hash = (hash ^ uint8_t(c)) * 0x100000001b3;
   return fmt::format("shoal {:016x}", hash);
+}
+
+std::vector<Rule> balance_rules(const std::vector<Condition>& conditions,
+                                std::vector<Backend> backends) {
+  const Backend first = backends.at(0);
+  return {{conditions, Balance{std::move(backends)}}, {conditions, SendTo{first}}};
 }
 
 std::string to_text(const Ruleset& ruleset, const std::string& table) {

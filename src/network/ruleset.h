@@ -108,19 +108,30 @@ struct Balance {
   std::vector<Backend> backends;
   auto operator<=>(const Balance&) const = default;
 };
+// This backend becomes the destination; port 0: the packet keeps its own.
+struct SendTo {
+  Backend backend;
+  auto operator<=>(const SendTo&) const = default;
+};
 // The address that the flow's client asked for becomes the packet's source.
 struct SourceFromAsked {
   Family family = Family::V4;
   auto operator<=>(const SourceFromAsked&) const = default;
 };
-using Action =
-    std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance, SourceFromAsked>;
+using Action = std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance, SendTo,
+                            SourceFromAsked>;
 
 struct Rule {
   std::vector<Condition> conditions;
   Action action;
   auto operator<=>(const Rule&) const = default;
 };
+
+// Balances what meets the conditions over at least one backend. The second rule is for the packet
+// that is looked at while the first one is being replaced: the kernel has taken back the turns of
+// the rule that it still sees, and untranslated it would be refused.
+std::vector<Rule> balance_rules(const std::vector<Condition>& conditions,
+                                std::vector<Backend> backends);
 
 enum class Hook { Prerouting, Forward, Output, Postrouting };
 // Where a chain stands among others at the same hook, in nft's names.
