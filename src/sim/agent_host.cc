@@ -219,7 +219,7 @@ void AgentHost::apply_networks() {
     if (fails) return apply_networks();
     const auto [session, message] = std::move(untold_.front());
     untold_.pop_front();
-    networks_.apply(message);
+    if (!rng_.chance(faults_.networks_untrue)) networks_.apply(message);
     acknowledge_networks(session, message.version);
     applying_ = !untold_.empty();
     if (applying_) apply_networks();

@@ -98,30 +98,30 @@ void check_service(const store::Tables& tables, const Service& service,
   }
 }
 
-// What each node uses of its networks against what is stored.
-void check_networks(const store::Tables& tables, const AgentHost& agent, Problems& problems) {
-  if (!tables.nodes().get(agent.node())) return;
-  const NetworkRecords expected = expected_networks(tables, agent.node());
-  const NetworkRecords records = without_foreign_gateways(agent.networks().records(), agent.node());
+}  // namespace
+
+std::vector<std::string> unlike_networks(const store::Tables& tables, const model::NodeId& node,
+                                         const NodeNetworks& networks) {
+  Problems problems;
+  if (!tables.nodes().get(node)) return problems;
+  const NetworkRecords expected = expected_networks(tables, node);
+  const NetworkRecords records = without_foreign_gateways(networks.records(), node);
   for (const auto& [key, record] : expected) {
     const auto at = records.find(key);
     if (at == records.end()) {
-      problems.push_back(fmt::format("{} was not told of {}", agent.node(), key));
+      problems.push_back(fmt::format("{} was not told of {}", node, key));
     } else if (*at->second != *record) {
-      problems.push_back(fmt::format("{} has an old word on {}", agent.node(), key));
+      problems.push_back(fmt::format("{} has an old word on {}", node, key));
     }
   }
   for (const auto& [key, record] : records) {
-    if (!expected.contains(key)) {
-      problems.push_back(fmt::format("{} still knows {}", agent.node(), key));
-    }
+    if (!expected.contains(key)) problems.push_back(fmt::format("{} still knows {}", node, key));
   }
-  for (const std::string& key : agent.networks().misplaced()) {
-    problems.push_back(fmt::format("{} was told of {} before its network", agent.node(), key));
+  for (const std::string& key : networks.misplaced()) {
+    problems.push_back(fmt::format("{} was told of {} before its network", node, key));
   }
+  return problems;
 }
-
-}  // namespace
 
 std::vector<std::string> unconverged(const store::Tables& tables,
                                      const std::vector<std::unique_ptr<AgentHost>>& agents) {
@@ -144,7 +144,10 @@ std::vector<std::string> unconverged(const store::Tables& tables,
       problems.push_back(fmt::format("{} outlives its service", id));
     }
   }
-  for (const auto& agent : agents) check_networks(tables, *agent, problems);
+  for (const auto& agent : agents) {
+    std::ranges::move(unlike_networks(tables, agent->node(), agent->networks()),
+                      std::back_inserter(problems));
+  }
   for (const auto& [id, node] : tables.nodes().all()) {
     if (node->status.state != model::NodeState::Ready) {
       problems.push_back(fmt::format("{} is not ready", id));

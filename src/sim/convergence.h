@@ -20,4 +20,8 @@ std::vector<std::string> unconverged(const store::Tables& tables,
 // that are a place for them, one sentence each.
 std::vector<std::string> uneven(const store::Tables& tables);
 
+// How what a node uses of its networks differs from what is stored.
+std::vector<std::string> unlike_networks(const store::Tables& tables, const model::NodeId& node,
+                                         const NodeNetworks& networks);
+
 }  // namespace shoal::sim

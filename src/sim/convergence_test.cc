@@ -12,6 +12,7 @@ namespace {
 using model::Availability;
 using model::TaskState;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -110,6 +111,37 @@ TEST_F(Convergence, AnUnevenSpreadIsFound) {
 TEST_F(Convergence, ANodeThatIsNotBackIsFound) {
   swarm_.edit_node("n1", [](auto& node) { node.status.state = model::NodeState::Down; });
   EXPECT_THAT(problems(), Contains("n1 is not ready"));
+}
+
+TEST_F(Convergence, ANodeThatKnowsItsNetworksOtherwiseIsFound) {
+  const model::NodeId node = model::NodeId::of("n1");
+  model::Network network;
+  network.id = model::NetworkId::of("net1");
+  network.spec.annotations.name = "front";
+  network.allocation = model::NetworkAllocation{.ipam = {}, .vni = 4100};
+  swarm_.create(network);
+  swarm_.service("web").running_on({"n1"});
+  swarm_.edit_task("web.1.a", [&](model::Task& task) {
+    task.networks = {{.network = network.id, .addresses = {"10.0.1.2/24"}, .aliases = {}}};
+  });
+  NodeNetworks networks;
+  const auto problems = [&] { return unlike_networks(swarm_.read(), node, networks); };
+  EXPECT_THAT(problems(),
+              ElementsAre("n1 was not told of net1", "n1 was not told of net1 task web.1.a"));
+
+  model::EndpointView endpoint{
+      .network = network.id, .task = model::TaskId::of("web.1.a"), .node = node};
+  networks.apply({.version = 1, .complete = true, .changes = {model::share(endpoint)}});
+  EXPECT_THAT(problems(), Contains("n1 was told of net1 task web.1.a before its network"));
+  EXPECT_THAT(problems(), Contains("n1 has an old word on net1 task web.1.a"));
+
+  networks = {};
+  for (const auto& [key, record] : expected_networks(swarm_.read(), node)) {
+    networks.apply({.version = 2, .complete = false, .changes = {record}});
+  }
+  EXPECT_THAT(problems(), IsEmpty());
+  swarm_.edit_task("web.1.a", [](model::Task& task) { task.status.state = TaskState::Failed; });
+  EXPECT_THAT(problems(), Contains("n1 still knows net1"));
 }
 
 }  // namespace

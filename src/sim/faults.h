@@ -15,6 +15,7 @@ struct Faults {
   double prepare_delayed = 0;  // a passing reason
   double start_failed = 0;
   double networks_failed = 0;  // the kernel refuses what a message says, for a passing reason
+  double networks_untrue = 0;  // acknowledged and not carried out: that the checkers see it
   double exit_failed = 0;      // an exit is one with a code other than 0
   double stop_ignored = 0;     // until the kill, kStubbornStop later
   // Between two events of the kind; zero means never.

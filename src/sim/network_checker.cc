@@ -83,6 +83,13 @@ void NetworkChecker::on_node(const Ref<model::Node>& before, const Ref<model::No
   } else {
     nodes_.erase(id);
   }
+  if (!after || after->status.state == model::NodeState::Down) {
+    // Nobody waits for what a node does that is not there.
+    std::erase_if(waits_, [&](const auto& wait) {
+      const auto task = tasks_.find(wait.first);
+      return task == tasks_.end() || task->second->node_id == id;
+    });
+  }
   if (is_ready(after)) return;
   for (auto& [task, wait] : waits_) wait.carriers.erase(id);
 }

@@ -17,7 +17,7 @@ constexpr uint64_t kSeeds = 100;
 
 TEST(Simulation, NoSeedBreaksARule) {
   uint64_t starts = 0, overlaps = 0, leaderships = 0, moves = 0, stops = 0, rebalanced = 0;
-  uint64_t given = 0, filled = 0;
+  uint64_t given = 0, filled = 0, withdrawn = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     Swarm swarm({.seed = seed});
     swarm.run();
@@ -30,6 +30,7 @@ TEST(Simulation, NoSeedBreaksARule) {
     rebalanced += swarm.stops().rebalanced();
     given += swarm.addresses().given();
     filled += swarm.filled_networks();
+    withdrawn += swarm.networks().count();
   }
   // The runs were worth something.
   EXPECT_GT(starts, 50 * kSeeds);
@@ -40,6 +41,7 @@ TEST(Simulation, NoSeedBreaksARule) {
   EXPECT_GT(rebalanced, kSeeds);
   EXPECT_GT(given, 50 * kSeeds);
   EXPECT_GT(filled, kSeeds / 4);
+  EXPECT_GT(withdrawn, 5 * kSeeds);
 }
 
 TEST(Simulation, TheSeedDecidesEveryEvent) {
@@ -219,6 +221,13 @@ TEST(Checkers, ATaskOfAGlobalServiceWithoutANodeIsCaught) {
     plan.create_tasks.back().node_id = {};
   });
   EXPECT_THAT(breaches, Contains(HasSubstr("was made for slot 0")));
+}
+
+TEST(Checkers, AStopWhileANodeStillSendsThereIsCaught) {
+  Faults faults = Faults::some();
+  faults.networks_untrue = 0.3;
+  const auto breaches = breaches_with("restart", [](const model::Task&, store::Plan&) {}, faults);
+  EXPECT_THAT(breaches, Contains(HasSubstr("gives it work")));
 }
 
 // The attachments of the first task that has some, given to the others as well.
