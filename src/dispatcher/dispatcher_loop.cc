@@ -225,7 +225,7 @@ store::Plan Dispatcher::plan(const store::Tables& tables, Time now) {
   orphan_due(now);
   withdrawals_.pass_time(now);
   release_withdrawn();
-  feed_.write_messages(outbox_);
+  feed_.write_messages(now, outbox_);
   plan_nodes(tables, plan);
   plan_orphans(tables, now, plan);
   plan_statuses(tables, plan);
@@ -288,8 +288,7 @@ void Dispatcher::plan_statuses(const store::Tables& tables, store::Plan& plan) {
 
 std::optional<Time> Dispatcher::next_deadline() const {
   if (!started_) return std::nullopt;
-  if (!begun_ || !nodes_to_write_.empty() || !orphan_now_.empty() || !statuses_.empty() ||
-      feed_.has_messages()) {
+  if (!begun_ || !nodes_to_write_.empty() || !orphan_now_.empty() || !statuses_.empty()) {
     return Time{};
   }
   std::optional<Time> next = heartbeats_.next_deadline();
@@ -298,6 +297,7 @@ std::optional<Time> Dispatcher::next_deadline() const {
   };
   if (!orphan_due_.empty()) sooner(orphan_due_.begin()->first);
   if (const auto due = withdrawals_.next_deadline()) sooner(*due);
+  if (const auto due = feed_.next_deadline()) sooner(*due);
   return next;
 }
 

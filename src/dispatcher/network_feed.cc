@@ -61,6 +61,8 @@ void NetworkFeed::reset(const store::Tables& tables) {
   for (const auto& [id, cluster] : tables.clusters().all()) {
     data_path_port_ = cluster->data_path_port;
   }
+  flights_.clear();
+  in_flight_ = 0;
   for (const auto& [id, network] : tables.networks().all()) on_network(nullptr, network);
   for (const auto& [id, node] : tables.nodes().all()) on_node(nullptr, node);
   for (const auto& [id, service] : tables.services().all()) on_service(nullptr, service);

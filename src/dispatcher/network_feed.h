@@ -28,6 +28,11 @@ namespace shoal::dispatcher {
 // Records that one call of write_messages() puts into messages before it leaves the rest for the
 // next. A single message may hold more: a reference costs a few nanoseconds.
 inline constexpr size_t kFeedRecordsMax = 50'000;
+// Records on their way to all nodes together, so that what waits to be encoded and sent stays
+// within some 200 MB; a message that is begun is sent whole. The others wait until nodes
+// acknowledge, and for no node longer than kFeedPatience: then its message does not count any more.
+inline constexpr size_t kFeedInFlightMax = 1'000'000;
+inline constexpr Duration kFeedPatience = 2s;
 
 class NetworkFeed {
  public:
@@ -46,11 +51,9 @@ class NetworkFeed {
   // sent, FailedPrecondition when the node watches nothing. Late repetitions are passed over.
   Result<void> acknowledge(const model::NodeId& node, uint64_t version);
 
-  // Messages can be written.
-  bool has_messages() const {
-    return !changed_.empty() || !changed_gateways_.empty() || !queue_.empty();
-  }
-  void write_messages(std::vector<Outgoing>& out);
+  void write_messages(Time now, std::vector<Outgoing>& out);
+  // When write_messages() is wanted next; unset: at once; empty: only after something happened.
+  std::optional<Time> next_deadline() const;
 
   // Of the newest change; every message that is written later has a higher one and says it.
   uint64_t version() const { return version_; }
@@ -88,6 +91,8 @@ class NetworkFeed {
   void refresh_carrier(const model::NodeId& id, Node& node, const model::NetworkId& network);
 
   void mark(const model::NodeId& id, Node& node);
+  void landed(Watch& watch);
+  void lose_patience(Time now);
   void mark_carriers();
   bool write(const model::NodeId& id, Node& node, model::NetworksMessage& message);
   bool write_changes(const model::NodeId& id, Node& node, std::vector<Journal::Record>& out);
@@ -105,6 +110,13 @@ class NetworkFeed {
   std::map<model::ServiceId, Service> services_;
   std::set<model::NetworkId> changed_, changed_gateways_;  // their carriers are not marked yet
   std::deque<model::NodeId> queue_;  // nodes that get a message, the longest waiting first
+  struct Flight {
+    Time since;
+    model::NodeId node;
+    uint64_t version;
+  };
+  std::deque<Flight> flights_;  // in the order of time; some have landed
+  size_t in_flight_ = 0;        // records
 };
 
 }  // namespace shoal::dispatcher

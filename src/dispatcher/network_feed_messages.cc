@@ -56,6 +56,7 @@ void NetworkFeed::watch(const NodeId& id, const model::SessionId& session) {
 void NetworkFeed::end_watch(const NodeId& id) {
   const auto at = nodes_.find(id);
   if (at == nodes_.end() || !at->second.watch) return;
+  landed(*at->second.watch);
   at->second.watch.reset();
   for (const NetworkId& network : ingress_) refresh_carrier(id, at->second, network);
 }
@@ -71,6 +72,7 @@ Result<void> NetworkFeed::acknowledge(const NodeId& id, uint64_t version) {
   }
   Watch& watch = *at->second.watch;
   if (version != watch.in_flight) return {};
+  landed(watch);
   watch.in_flight = 0;
   if (std::exchange(watch.dirty, false)) mark(id, at->second);
   return {};
@@ -95,10 +97,30 @@ void NetworkFeed::mark_carriers() {
   }
 }
 
-void NetworkFeed::write_messages(std::vector<Outgoing>& out) {
+void NetworkFeed::landed(Watch& watch) {
+  in_flight_ -= std::exchange(watch.in_flight_records, 0);
+}
+
+void NetworkFeed::lose_patience(Time now) {
+  for (; !flights_.empty() && flights_.front().since + kFeedPatience <= now; flights_.pop_front()) {
+    const auto at = nodes_.find(flights_.front().node);
+    if (at == nodes_.end() || !at->second.watch) continue;
+    if (at->second.watch->in_flight == flights_.front().version) landed(*at->second.watch);
+  }
+}
+
+std::optional<Time> NetworkFeed::next_deadline() const {
+  if (!changed_.empty() || !changed_gateways_.empty()) return Time{};
+  if (queue_.empty()) return std::nullopt;
+  if (in_flight_ < kFeedInFlightMax) return Time{};
+  return flights_.front().since + kFeedPatience;
+}
+
+void NetworkFeed::write_messages(Time now, std::vector<Outgoing>& out) {
   mark_carriers();
+  lose_patience(now);
   size_t written = 0;
-  while (!queue_.empty() && written < kFeedRecordsMax) {
+  while (!queue_.empty() && written < kFeedRecordsMax && in_flight_ < kFeedInFlightMax) {
     const NodeId id = queue_.front();
     queue_.pop_front();
     const auto at = nodes_.find(id);
@@ -107,7 +129,10 @@ void NetworkFeed::write_messages(std::vector<Outgoing>& out) {
     if (!std::exchange(at->second.watch->queued, false)) continue;
     model::NetworksMessage message{.data_path_port = data_path_port_};
     if (!write(id, at->second, message)) continue;
-    written += 1 + message.changes.size();
+    const size_t records = 1 + message.changes.size();
+    written += records;
+    in_flight_ += at->second.watch->in_flight_records = records;
+    flights_.push_back({now, id, message.version});
     out.push_back({id, at->second.watch->session, std::move(message)});
   }
 }

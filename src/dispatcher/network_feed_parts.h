@@ -33,9 +33,10 @@ struct NetworkFeed::Watch {
 
   model::SessionId session;
   bool complete_due = true;
-  bool dirty = false;      // there may be something to say
-  bool queued = false;     // stands in the queue
-  uint64_t in_flight = 0;  // the message that is not acknowledged; 0: none
+  bool dirty = false;            // there may be something to say
+  bool queued = false;           // stands in the queue
+  uint64_t in_flight = 0;        // the message that is not acknowledged; 0: none
+  size_t in_flight_records = 0;  // of it; 0 when it does not count any more
   std::map<model::NetworkId, Told> told;
 };
 

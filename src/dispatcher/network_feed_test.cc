@@ -429,29 +429,67 @@ TEST_F(NetworkFeedTest, ANodeThatIsTooFarBehindGetsEverything) {
   EXPECT_THAT(told["n1"].keys(), ElementsAre("net1", "net1 task " + mine));
 }
 
-TEST_F(NetworkFeedTest, MessagesOfOneTurnAreBounded) {
-  network("net1");
-  swarm.service("web");
-  constexpr int kNodes = 60, kTasks = 1200;
-  static_assert(size_t(kNodes) * kTasks > kFeedRecordsMax);
-  for (int i = 0; i < kNodes; ++i) {
-    shoal_node(fmt::format("n{}", i));
-    task("web", TaskState::Running, fmt::format("n{}", i), {"net1"});
+// Nodes that each carry the same network, and a feed of their own that they watch.
+struct ManyNodes : NetworksTest {
+  void make(size_t nodes, size_t tasks) {
+    network("net1");
+    swarm.service("web");
+    for (size_t i = 0; i < nodes; ++i) {
+      shoal_node(name(i));
+      task("web", TaskState::Running, name(i), {"net1"});
+    }
+    for (size_t i = nodes; i < tasks; ++i) task("web", TaskState::Running, name(0), {"net1"});
+    feed.reset(swarm.read());
+    for (size_t i = 0; i < nodes; ++i) {
+      feed.watch(NodeId::of(name(i)), model::SessionId::of("s"));
+    }
   }
-  for (int i = kNodes; i < kTasks; ++i) task("web", TaskState::Running, "n0", {"net1"});
-  start();
-  std::vector<Outgoing> first, second;
+  static std::string name(size_t number) { return fmt::format("n{}", number); }
+  std::vector<Outgoing> write() {
+    std::vector<Outgoing> out;
+    feed.write_messages(swarm.now(), out);
+    return out;
+  }
+  // Until the feed wants no more for now.
+  std::vector<Outgoing> write_all() {
+    std::vector<Outgoing> all;
+    while (feed.next_deadline() && *feed.next_deadline() <= swarm.now()) {
+      for (auto& outgoing : write()) all.push_back(std::move(outgoing));
+    }
+    return all;
+  }
+
   NetworkFeed feed;
-  feed.reset(swarm.read());
-  for (int i = 0; i < kNodes; ++i) {
-    feed.watch(NodeId::of(fmt::format("n{}", i)), model::SessionId::of("s"));
-  }
-  feed.write_messages(first);
-  EXPECT_TRUE(feed.has_messages());
-  feed.write_messages(second);
-  EXPECT_FALSE(feed.has_messages());
-  EXPECT_LT(first.size(), size_t(kNodes));
-  EXPECT_EQ(first.size() + second.size(), size_t(kNodes));
+};
+
+TEST_F(ManyNodes, MessagesOfOneTurnAreBounded) {
+  constexpr size_t kNodes = 60, kTasks = 1200;
+  static_assert(kNodes * kTasks > kFeedRecordsMax && kNodes * kTasks < kFeedInFlightMax);
+  make(kNodes, kTasks);
+  const size_t first = write().size();
+  EXPECT_LT(first, kNodes);
+  EXPECT_EQ(feed.next_deadline(), Time{});
+  EXPECT_EQ(first + write().size(), kNodes);
+  EXPECT_EQ(feed.next_deadline(), std::nullopt);
+}
+
+TEST_F(ManyNodes, WhatIsOnItsWayIsBoundedAndNodesThatDoNotAnswerCountOnlyForAWhile) {
+  constexpr size_t kNodes = 800, kTasks = 2000;
+  static_assert(kNodes * kTasks > kFeedInFlightMax && kNodes * kTasks < 2 * kFeedInFlightMax);
+  make(kNodes, kTasks);
+  const auto first = write_all();
+  EXPECT_LT(first.size(), kNodes);
+  EXPECT_EQ(feed.next_deadline(), swarm.now() + kFeedPatience);
+  // Each answer and each end makes room for one more.
+  const auto version = std::get<model::NetworksMessage>(first[0].message).version;
+  EXPECT_TRUE(feed.acknowledge(first[0].node, version));
+  EXPECT_EQ(write_all().size(), 1u);
+  feed.end_watch(first[1].node);
+  EXPECT_EQ(write_all().size(), 1u);
+  EXPECT_THAT(write(), IsEmpty());
+  swarm.advance(kFeedPatience);
+  EXPECT_EQ(first.size() + 2 + write_all().size(), kNodes);
+  EXPECT_EQ(feed.next_deadline(), std::nullopt);
 }
 
 // What nodes end up knowing does not depend on the order of things, or on how they heard of it.
