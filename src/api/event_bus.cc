@@ -13,11 +13,8 @@ EventBus::Listener::~Listener() {
 }
 
 os::Co<std::shared_ptr<const Event>> EventBus::Listener::next(os::StopToken stop) {
-  while (queue_.empty() && !too_slow_) {
-    if (stop.stopped()) co_return nullptr;
-    co_await posted_.wait(stop);
-  }
-  if (too_slow_ || stop.stopped()) co_return nullptr;
+  while (queue_.empty() && !too_slow_ && !stop.stopped()) co_await posted_.wait(stop);
+  if (queue_.empty()) co_return nullptr;
   auto event = std::move(queue_.front());
   queue_.pop_front();
   queued_bytes_ -= event->bytes();

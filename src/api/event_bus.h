@@ -40,8 +40,8 @@ class EventBus {
   class Listener {
    public:
     ~Listener();
-    // The next event; nothing when `stop` came, the deadline (if any) stopped it, or the listener
-    // was too slow.
+    // The next event; nothing when the listener was too slow, or when `stop` came and all that was
+    // heard before it has been handed out.
     os::Co<std::shared_ptr<const Event>> next(os::StopToken stop);
     bool too_slow() const { return too_slow_; }
     size_t queued_count() const { return queue_.size(); }

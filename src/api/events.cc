@@ -102,6 +102,7 @@ os::Co<Result<void>> EventsApi::stream(Request& request, Responder& responder) {
   Response head{.content_type = "application/json"};
   CO_RETURN_IF_ERROR(co_await responder.start(std::move(head)));
   while (const auto event = co_await listener->next(over.token())) {
+    if (until && event->time > *until) break;
     if (!event_passes(*event, filters)) continue;
     std::string line = event_json(*event);
     CO_RETURN_IF_ERROR(co_await responder.write(std::move(line)));

@@ -93,6 +93,20 @@ TEST_F(EventBusTest, LongEventsAreKeptAndQueuedUpToTheirBytes) {
   EXPECT_LE(late->queued_count(), 8u);
 }
 
+TEST_F(EventBusTest, WhatWasHeardBeforeTheStopIsHandedOut) {
+  const auto listener = bus.listen();
+  bus.post(started());
+  const os::StopSource over;
+  over.stop();
+  std::vector<bool> found;
+  const auto take_two = [](EventBus::Listener& from, os::StopToken stop,
+                           std::vector<bool>& events) -> os::Co<> {
+    for (int i = 0; i < 2; ++i) events.push_back(co_await from.next(stop) != nullptr);
+  };
+  os::spawn(take_two(*listener, over.token(), found));
+  EXPECT_EQ(found, (std::vector<bool>{true, false}));
+}
+
 TEST_F(EventBusTest, OneThatReadsGetsAnyNumberOfThem) {
   const auto listener = bus.listen();
   for (int i = 0; i < 100; ++i) {
@@ -103,6 +117,53 @@ TEST_F(EventBusTest, OneThatReadsGetsAnyNumberOfThem) {
     EXPECT_TRUE(event);
   }
   EXPECT_FALSE(listener->too_slow());
+}
+
+// Hands the loop a turn at every write, as a connection does.
+class SlowAnswer final : public Responder {
+ public:
+  explicit SlowAnswer(os::Loop& loop) : loop_(loop) {}
+  void header(std::string, std::string) override {}
+  void reply(Response) override {}
+  os::Co<Result<void>> start(Response) override { co_return Result<void>{}; }
+  os::Co<Result<void>> write(std::string bytes) override {
+    co_await loop_.turn();
+    lines.push_back(std::move(bytes));
+    co_return Result<void>{};
+  }
+  os::Co<Result<Hijacked*>> hijack(std::string) override { co_return unimplemented("none"); }
+  os::Co<Result<void>> reserve(size_t) override { co_return Result<void>{}; }
+  bool started() const override { return true; }
+
+  std::vector<std::string> lines;
+
+ private:
+  os::Loop& loop_;
+};
+
+TEST(EventsStream, EverythingUpToAMomentThatIsPastIsToldAndNothingAfterIt) {
+  os::Loop loop{1};
+  EventBus bus;
+  EventsApi events(loop, bus);
+  Router router{"test"};
+  events.add_routes(router);
+  for (const int64_t second : {1, 2, 3, 4, 5, 6}) {
+    bus.post({.type = "node", .id = std::to_string(second), .time = Time{second * 1'000'000'000}});
+  }
+  Request request{.method = "GET",
+                  .path = "/events",
+                  .query = {{"since", "2"}, {"until", "5"}, {"filters", ""}}};
+  SlowAnswer answer(loop);
+  const auto body = [](Router& ask, Request& with, SlowAnswer& into, os::Loop& on) -> os::Co<> {
+    const auto done = co_await ask.handle(with, into);
+    EXPECT_TRUE(done);
+    on.stop();
+  };
+  loop.post([&] { os::spawn(body(router, request, answer, loop)); });
+  loop.run();
+  ASSERT_EQ(answer.lines.size(), 4u);
+  EXPECT_NE(answer.lines.front().find(R"("ID":"2")"), std::string::npos);
+  EXPECT_NE(answer.lines.back().find(R"("ID":"5")"), std::string::npos);
 }
 
 }  // namespace
