@@ -88,6 +88,10 @@ os::Co<Result<void>> EventsApi::stream(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const FilterValues filters, parse_filters(request.query_value("filters")));
   CO_ASSIGN_OR_RETURN(auto since, parse_moment(request.query_value("since")));
   CO_ASSIGN_OR_RETURN(auto until, parse_moment(request.query_value("until")));
+  // Docker's client sends whole seconds: what happened within the last one counts.
+  if (until && until->unix_ns % std::chrono::nanoseconds(1s).count() == 0) {
+    until = *until + (1s - 1ns);
+  }
   // The client's moments are on the wall clock, the events' on ours.
   if (since) since = *since - loop_.wall_lead();
   if (until) until = *until - loop_.wall_lead();
