@@ -94,10 +94,9 @@ os::Co<> ContainerExecutor::forget_all() {
   }
 }
 
-os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage& message) {
-  const model::Ref<model::Node> self = node_;
-  if (!self) co_return unavailable("the node is not registered yet");
-  CO_RETURN_IF_ERROR(co_await machine_.networks.apply(message, *self));
+// This version carries no overlays: what the manager says of them has nothing to act on, and a task
+// that names one is refused (prepare). NodeNetworks is what does it, see docs/progress.md.
+os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage&) {
   co_return Result<void>{};
 }
 
@@ -172,7 +171,7 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::prepare(const model
                                             .temporary = true}};
     }
     CO_ASSIGN_OR_RETURN(model::ContainerConfig config, container_config(task, *node_));
-    CO_ASSIGN_OR_RETURN(config.overlays, co_await overlays_of(task, stop));
+    CO_RETURN_IF_ERROR(check_networks(task));
     std::string image = task.spec->container.image, auth = task.spec->container.registry_auth;
     const Result<images::ImagePtr> fetched =
         co_await images_.fetch(std::move(image), std::move(auth), stop);
@@ -205,14 +204,14 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::start(const model::
   co_return Outcome{id, std::move(started)};
 }
 
-// A manager that is not one of ours knows no mesh that this node could take part in; its tasks have
-// the bridge alone.
-os::Co<Result<std::vector<model::OverlayConnection>>> ContainerExecutor::overlays_of(
-    const model::Task& task, os::StopToken stop) {
-  if (task.networks.empty() || node_->description.shoal_version == 0) {
-    co_return std::vector<model::OverlayConnection>{};
+// Published ports of a task lead to it over this node's bridge.
+Result<void> ContainerExecutor::check_networks(const model::Task& task) {
+  for (const auto& network : task.spec->networks) {
+    const std::string& target = network.target;
+    if (target == "host" || target == "bridge" || target == "none") continue;
+    return failed_precondition("overlay networks are not carried by this version yet");
   }
-  co_return co_await machine_.networks.connections_of(task, stop);
+  return {};
 }
 
 // Without a manager that says what is behind a published port, what is here is.
