@@ -128,11 +128,24 @@ os::Co<> CertificateRenewal::run() {
 }
 
 os::Co<Result<void>> CertificateRenewal::trust(std::string roots) {
-  if (roots == present_.roots) co_return Result<void>{};
-  rpc::CredentialsPem changed = present_;
-  changed.roots = std::move(roots);
-  present_ = changed;
-  co_return co_await install_(std::move(changed));
+  if (roots == present_.roots && installed_) co_return Result<void>{};
+  present_.roots = std::move(roots);
+  co_return co_await install_newest();
+}
+
+// One after the other, and always the newest: a certificate and roots that come at the same time
+// are written to the same files, and the later must not be undone by the earlier.
+os::Co<Result<void>> CertificateRenewal::install_newest() {
+  installed_ = false;
+  while (installing_) (void)co_await install_over_.wait();
+  installing_ = true;
+  rpc::CredentialsPem newest = present_;
+  const std::string certificates = newest.certificates, roots = newest.roots;
+  auto done = co_await install_(std::move(newest));
+  installed_ = done && certificates == present_.certificates && roots == present_.roots;
+  installing_ = false;
+  install_over_.notify();
+  co_return done;
 }
 
 os::Co<Result<void>> CertificateRenewal::renew() {
@@ -142,8 +155,8 @@ os::Co<Result<void>> CertificateRenewal::renew() {
       co_await request_certificate(loop_, channel_, present_.roots, std::move(request), stop);
   if (!fresh) co_return std::unexpected(fresh.error());
   fresh->roots = present_.roots;  // They may have changed meanwhile.
-  present_ = *fresh;
-  CO_RETURN_IF_ERROR(co_await install_(std::move(*fresh)));
+  present_ = *std::move(fresh);
+  CO_RETURN_IF_ERROR(co_await install_newest());
   log_.info("the node shows its new certificate", {});
   co_return Result<void>{};
 }

@@ -31,13 +31,15 @@ os::Co<Result<rpc::CredentialsPem>> request_certificate(os::Loop& loop, rpc::Cha
 // Renews a node's certificate whenever that is due, until stop().
 class CertificateRenewal {
  public:
-  // Keeps the new key and certificate on disk and shows them from then on.
+  // Keeps the new key and certificate on disk and shows them from then on. Never called again
+  // before it is done.
   using Install = std::function<os::Co<Result<void>>(rpc::CredentialsPem)>;
   CertificateRenewal(os::Loop& loop, Rng& rng, Log& log, rpc::Channel& channel, Install install);
 
   // `present`: what the node shows now; its certificate is readable.
   void start(rpc::CredentialsPem present);
-  // Other roots are trusted from now on, kept and shown like a new certificate.
+  // Other roots are trusted from now on, kept and shown like a new certificate. After an error they
+  // are to be said again.
   os::Co<Result<void>> trust(std::string roots);
   // The manager wants it at once (ROTATE).
   void hurry();
@@ -48,6 +50,7 @@ class CertificateRenewal {
   // False when it is to stop.
   os::Co<bool> rest(Duration pause);
   os::Co<Result<void>> renew();
+  os::Co<Result<void>> install_newest();
 
   os::Loop& loop_;
   Rng& rng_;
@@ -55,6 +58,9 @@ class CertificateRenewal {
   rpc::Channel& channel_;
   Install install_;
   rpc::CredentialsPem present_;
+  bool installing_ = false;
+  bool installed_ = true;  // present_ is; false after an error
+  os::Signal install_over_;
   os::StopSource stopping_;
   os::StopSource hurry_;  // ends the present sleep
   bool hurried_ = false;

@@ -44,7 +44,6 @@ ContainerExecutor::ContainerExecutor(Machine machine)
       [this](const containers::Event& event) { on_container_event(event); });
 }
 
-// The tasks have no networks yet but the node's own.
 os::Co<model::NodeDescription> ContainerExecutor::describe() {
   model::NodeDescription node;
   node.hostname = host_name();
@@ -53,9 +52,9 @@ os::Co<model::NodeDescription> ContainerExecutor::describe() {
   node.resources.memory_bytes = machine_.facts.memory_bytes;
   node.engine_version = machine_.version;
   node.engine_labels = machine_.engine_labels;
-  node.plugins = {{"Log", "json-file"},   {"Log", "local"},    {"Log", "none"},
-                  {"Network", "bridge"},  {"Network", "host"}, {"Network", "null"},
-                  {"Network", "overlay"}, {"Volume", "local"}};
+  node.plugins = {{"Log", "json-file"},  {"Log", "local"},    {"Log", "none"},
+                  {"Network", "bridge"}, {"Network", "host"}, {"Network", "null"},
+                  {"Volume", "local"}};
   node.shoal_version = model::kShoalVersion;
   co_return node;
 }
@@ -94,8 +93,8 @@ os::Co<> ContainerExecutor::forget_all() {
   }
 }
 
-// This version carries no overlays: what the manager says of them has nothing to act on, and a task
-// that names one is refused (prepare). NodeNetworks is what does it, see docs/progress.md.
+// This version carries no overlays: nothing here uses what the manager says of them, so there is
+// nothing to withdraw either, and a task that names one is refused (check_networks).
 os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage&) {
   co_return Result<void>{};
 }
