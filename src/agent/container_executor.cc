@@ -93,10 +93,10 @@ os::Co<> ContainerExecutor::forget_all() {
   }
 }
 
-// This version carries no overlays: nothing here uses what the manager says of them, so there is
-// nothing to withdraw either, and a task that names one is refused (check_networks).
-os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage&) {
-  co_return Result<void>{};
+os::Co<Result<void>> ContainerExecutor::apply_networks(const model::NetworksMessage& message) {
+  const model::Ref<model::Node> self = node_;
+  if (!self) co_return unavailable("the node is not registered yet");
+  co_return co_await machine_.networks.apply(message, *self);
 }
 
 ContainerExecutor::Entry& ContainerExecutor::entry(const model::TaskId& id) {
@@ -170,7 +170,7 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::prepare(const model
                                             .temporary = true}};
     }
     CO_ASSIGN_OR_RETURN(model::ContainerConfig config, container_config(task, *node_));
-    CO_RETURN_IF_ERROR(check_networks(task));
+    CO_ASSIGN_OR_RETURN(config.overlays, co_await overlays_of(task, stop));
     std::string image = task.spec->container.image, auth = task.spec->container.registry_auth;
     const Result<images::ImagePtr> fetched =
         co_await images_.fetch(std::move(image), std::move(auth), stop);
@@ -203,19 +203,19 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::start(const model::
   co_return Outcome{id, std::move(started)};
 }
 
-// Published ports of a task lead to it over this node's bridge.
-Result<void> ContainerExecutor::check_networks(const model::Task& task) {
-  for (const auto& network : task.spec->networks) {
-    const std::string& target = network.target;
-    if (target == "host" || target == "bridge" || target == "none") continue;
-    return failed_precondition("overlay networks are not carried by this version yet");
+// A manager that is not one of ours knows no mesh that this node could take part in; its tasks have
+// the bridge alone.
+os::Co<Result<std::vector<model::OverlayConnection>>> ContainerExecutor::overlays_of(
+    const model::Task& task, os::StopToken stop) {
+  if (task.networks.empty() || node_->description.shoal_version == 0) {
+    co_return std::vector<model::OverlayConnection>{};
   }
-  return {};
+  co_return co_await machine_.networks.connections_of(task, stop);
 }
 
-// Without a manager that says what is behind a published port, what is here is.
+// A manager that is not one of ours does not say what is behind a published port: what is here is.
 void ContainerExecutor::serve(const model::Task& task, const std::string& container_id) {
-  if (machine_.networks.told()) return;
+  if (machine_.networks.told() || (node_ && node_->description.shoal_version != 0)) return;
   const auto container = machine_.containers.find(container_id);
   if (!container || !(*container)->endpoint) return;
   const auto address = network::IpAddress::parse((*container)->endpoint->address);

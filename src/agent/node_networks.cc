@@ -51,21 +51,72 @@ std::string host_of(const model::Node& self) {
 
 }  // namespace
 
+os::Co<> NodeNetworks::recall() {
+  auto contents = co_await loop_.offload([this] { return journal_.read(); });
+  if (!contents) {
+    log_.warn("what was known of the networks is lost until a manager says it again",
+              {{"reason", contents.error().message}});
+    co_return;
+  }
+  if (!*contents) co_return;
+  recalled_ = std::move(**contents);
+  (void)understand(recalled_->message, recalled_->self);  // restore() takes its steps.
+  told_ = true;
+}
+
+os::Co<> NodeNetworks::restore() {
+  if (!recalled_) co_return;
+  const NetworkJournal::Contents contents = *std::exchange(recalled_, std::nullopt);
+  model::Node self{.id = contents.self};
+  self.description.data_path_address = contents.host;
+  const auto restored = co_await apply(contents.message, self);
+  if (restored) co_return;
+  log_.warn("the networks are not as they were before the daemon started",
+            {{"reason", restored.error().message}});
+}
+
 os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
                                          const model::Node& self) {
   const std::string host = host_of(self);
   CO_ASSIGN_OR_RETURN(const auto address, network::IpAddress::parse(host));
+  NetworkSteps steps = understand(message, self.id);
+  co_await keep(message, self.id, host);
   CO_RETURN_IF_ERROR(co_await overlays_.set_host(address, uint16_t(message.data_path_port)));
-  if (message.complete) names_ = {};
-  for (const auto& change : message.changes) std::visit(Naming{names_}, *change);
-  NetworkSteps steps = book_.apply(message, self.id);
-  for (const std::string& fault : steps.faults) {
-    log_.warn("a manager's word on a network is not understood", {{"reason", fault}});
-  }
   const Result<void> done = co_await carry_out(std::move(steps));
   if (done) told_ = true;
   changed_.notify();
   co_return done;
+}
+
+// Into the book and the names.
+NetworkSteps NodeNetworks::understand(const model::NetworksMessage& message,
+                                      const model::NodeId& self) {
+  if (message.complete) names_ = {};
+  for (const auto& change : message.changes) std::visit(Naming{names_}, *change);
+  NetworkSteps steps = book_.apply(message, self);
+  for (const std::string& fault : steps.faults) {
+    log_.warn("a manager's word on a network is not understood", {{"reason", fault}});
+  }
+  return steps;
+}
+
+// Ahead of the kernel: what the next daemon finds there is never newer than the journal. Without
+// one it has to wait for a manager; that is no reason to refuse what this one says.
+os::Co<> NodeNetworks::keep(const model::NetworksMessage& message, const model::NodeId& self,
+                            const std::string& host) {
+  const bool from_scratch = message.complete || journal_.is_long() || host != host_;
+  NetworkJournal::Contents everything{.self = self, .host = host, .message = {}};
+  if (from_scratch) {
+    everything.message = book_.everything();
+    everything.message.data_path_port = message.data_path_port;
+  }
+  const auto kept = co_await loop_.offload(
+      [&] { return from_scratch ? journal_.write(everything) : journal_.append(message); });
+  host_ = kept ? host : "";  // Then the next message is reason to begin anew.
+  if (kept) co_return;
+  log_.warn("what a manager said of the networks cannot be kept for the next daemon",
+            {{"reason", kept.error().message}});
+  (void)co_await loop_.offload([this] { return journal_.remove(); });  // Old is worse than none.
 }
 
 // What cannot be done does not keep the rest from being done; the first error counts.
@@ -137,6 +188,9 @@ os::Co<Result<void>> NodeNetworks::forget_all() {
   book_ = {};
   names_ = {};
   told_ = false;
+  const auto gone = co_await loop_.offload([this] { return journal_.remove(); });
+  if (!gone) log_.warn("the networks' journal is left", {{"reason", gone.error().message}});
+  recalled_.reset();
   NetworkSteps nothing{.complete = true};
   nothing.gateway = Gateway{};
   co_return co_await carry_out(std::move(nothing));

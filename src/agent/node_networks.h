@@ -1,12 +1,18 @@
 // NodeNetworks: carries out on this machine what a manager says of the networks that the node takes
 // part in: links and rules in the kernel, published ports, names.
 //
-// Control thread. Lives as long as the daemon; apply() at most once at a time.
+//   co_await networks.recall();   // what an earlier daemon was told: names are answered again
+//   …                             // containers are adopted, the data plane has started
+//   co_await networks.restore();  // the kernel is as that says
+//   co_await networks.apply(message, self);
+//
+// Control thread. Lives as long as the daemon; its coroutines one at a time, but connections_of().
 #pragma once
 
 #include <vector>
 
 #include "agent/core/network_book.h"
+#include "agent/network_journal.h"
 #include "base/log.h"
 #include "model/container.h"
 #include "model/node.h"
@@ -25,8 +31,18 @@ inline constexpr Duration kNetworksWithin = 30s;
 class NodeNetworks {
  public:
   NodeNetworks(os::Loop& loop, Log& log, netdriver::Overlays& overlays, netdriver::Ingress& ports,
-               network::NameTable& names)
-      : loop_(loop), log_(log), overlays_(overlays), ports_(ports), names_(names) {}
+               network::NameTable& names, NetworkJournal journal)
+      : loop_(loop),
+        log_(log),
+        overlays_(overlays),
+        ports_(ports),
+        names_(names),
+        journal_(std::move(journal)) {}
+
+  // A journal that cannot be read, or a network that cannot be made again, is only logged: the
+  // manager says it all once more.
+  os::Co<> recall();
+  os::Co<> restore();
 
   // Comes back when kernel, ports and names are as the message says. `self` is this node's own
   // record: at its address the others reach its overlays. After an error the message is to be
@@ -45,6 +61,9 @@ class NodeNetworks {
   os::Co<Result<void>> forget_all();
 
  private:
+  NetworkSteps understand(const model::NetworksMessage& message, const model::NodeId& self);
+  os::Co<> keep(const model::NetworksMessage& message, const model::NodeId& self,
+                const std::string& host);
   os::Co<Result<void>> carry_out(NetworkSteps steps);
   os::Co<> publish(NetworkSteps steps);
 
@@ -53,7 +72,10 @@ class NodeNetworks {
   netdriver::Overlays& overlays_;
   netdriver::Ingress& ports_;
   network::NameTable& names_;
+  NetworkJournal journal_;
   NetworkBook book_;
+  std::optional<NetworkJournal::Contents> recalled_;  // until it is restored
+  std::string host_;                                  // as the journal has it
   os::Signal changed_;
   bool told_ = false;
 };

@@ -146,7 +146,7 @@ os::Co<> Containers::Impl::settle(EntryRef entry) {
   const auto held = co_await entry->lock.acquire();
   const auto& state = entry->state;
   const bool ran = state.status != Status::Created;
-  entry->connection.reset();
+  co_await runner.unlink(entry);
   (void)co_await machine.images.unmount_rootfs(entry->id);
   if (entry->config.auto_remove && ran) {
     (void)co_await remove_now(entry, true);

@@ -22,6 +22,7 @@ os::Co<Result<void>> Connector::connect_overlays(EntryRef entry) {
     co_return failed_precondition("this node carries no overlay networks");
   }
   CO_ASSIGN_OR_RETURN(auto attachments, overlay_attachments(entry->config));
+  entry->overlay_connections.clear();
   for (size_t i = 0; i < attachments.size(); ++i) {
     const auto& overlay = entry->config.overlays[i];
     auto connected = co_await machine_.overlays->connect(entry->id, entry->connection->netns_path,

@@ -187,6 +187,9 @@ Result<EntryRef> parse_record(std::string_view text) {
     stored.at("stopped_by_user").get_to(entry->stopped_by_user);
     entry->overlay_connections =
         stored.value("overlay_connections", std::vector<netdriver::OverlayEndpoint>{});
+    if (entry->overlay_connections.size() > entry->config.overlays.size()) {
+      return internal_error("damaged record of a container: more connections than networks");
+    }
     entry->begun_in = stored.value("begun_in", "");
     return entry;
   } catch (const std::exception& damage) {

@@ -196,6 +196,15 @@ void Runner::adopt(EntryRef entry) {
   follow(entry);
 }
 
+os::Co<> Runner::unlink(EntryRef entry) {
+  entry->connection.reset();  // The bridge forgot it when the network started without it.
+  const auto gone = co_await connector_.disconnect(entry);
+  if (gone) co_return;
+  machine_.log.warn(
+      "cleaning up after a container failed",
+      {{"container", entry->id}, {"at", "network"}, {"reason", gone.error().message}});
+}
+
 void Runner::follow(EntryRef entry) {
   if (entry->connection) show_connection(*entry);
   if (entry->has_health_check()) {

@@ -34,6 +34,9 @@ class Runner {
   // Follows a run that an earlier daemon started.
   void adopt(EntryRef entry);
 
+  // For one that does not run: takes away the links that a start left which was cut off. Held.
+  os::Co<> unlink(EntryRef entry);
+
   // Its process has ended: says so, and takes down what belonged to the run. Held. Nothing happens
   // when that was done before.
   os::Co<> finish(EntryRef entry, engine::ExitStatus status);

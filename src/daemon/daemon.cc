@@ -12,10 +12,15 @@
 namespace shoal::daemon {
 namespace {
 
+agent::NetworkJournal network_journal(const Flags& flags, const Machine& machine) {
+  return {flags.exec_root + "/networks", machine.engine->epoch()};
+}
+
 // The daemon's parts beside the machine, in the order in which they need each other.
 struct Parts {
   Parts(const Flags& flags, Machine& machine, Log& log)
-      : networks(machine.loop, log, *machine.overlays, *machine.network, machine.names),
+      : networks(machine.loop, log, *machine.overlays, *machine.network, machine.names,
+                 network_journal(flags, machine)),
         executor({machine.loop, *machine.containers, *machine.images, *machine.network, networks,
                   log, machine.facts, flags.labels, std::string(kVersion)}),
         logs(*machine.containers),
@@ -41,8 +46,10 @@ Time newest_time(const containers::Containers& containers) {
 }
 
 os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code) {
+  co_await parts.networks.recall();
   Result<void> started = co_await machine.containers->open();
   if (started) {
+    co_await parts.networks.restore();
     machine.loop.not_before(newest_time(*machine.containers));
     parts.swarm.resume();
     started = parts.service.listen();
@@ -70,7 +77,7 @@ int fail(Log& log, const Error& error) {
   return 1;
 }
 
-os::Co<> clean_up(Machine& machine, Log& log, int& exit_code) {
+os::Co<> clean_up(Machine& machine, agent::NetworkJournal networks, Log& log, int& exit_code) {
   const auto opened = co_await machine.containers->open();
   if (!opened) {
     log.error("the containers cannot be read", {{"reason", opened.error().message}});
@@ -87,7 +94,8 @@ os::Co<> clean_up(Machine& machine, Log& log, int& exit_code) {
   }
   const auto overlays_gone = co_await machine.overlays->remove_all();
   const auto network_gone = co_await machine.network->remove_all();
-  for (const auto* gone : {&overlays_gone, &network_gone}) {
+  const auto journal_gone = networks.remove();
+  for (const auto* gone : {&overlays_gone, &network_gone, &journal_gone}) {
     if (*gone) continue;
     log.error("the network is left", {{"reason", gone->error().message}});
     exit_code = 1;
@@ -139,7 +147,8 @@ int run_cleanup(const Flags& flags, Log& log) {
   auto machine = assemble(flags, log);
   if (!machine) return fail(log, machine.error());
   int exit_code = 0;
-  (*machine)->loop.post([&] { os::spawn(clean_up(**machine, log, exit_code)); });
+  (*machine)->loop.post(
+      [&] { os::spawn(clean_up(**machine, network_journal(flags, **machine), log, exit_code)); });
   (*machine)->loop.run();
   const auto engine_gone = (*machine)->engine->remove_all();
   if (!engine_gone) return fail(log, engine_gone.error());

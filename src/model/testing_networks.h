@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/network_feed.h"
+#include "model/testing.h"
 
 namespace shoal::model {
 

@@ -65,9 +65,12 @@ def find(node):
                    {image["Id"] for image in get(node, "/images/json?all=1")})
     left += differ("volumes", names_in(data / "volumes"),
                    {v["Name"] for v in get(node, "/volumes")["Volumes"] or []})
+    carried = overlays_of(node, [c for c in containers if c["Id"] in wired])
+    left += differ("networks", names_in(run / "overlay"), carried)
     left += differ("mounts", mounts_of_daemon(node),
                    {str(data / "rootfs" / i / "merged") for i in running}
-                   | {str(run / "netns" / i) for i in wired})
+                   | {str(run / "netns" / i) for i in wired}
+                   | {str(run / "overlay" / i) for i in carried})
     for folder in node.cgroups():
         groups = {path.name for path in folder.iterdir() if path.is_dir()}
         left += differ(f"cgroups of {folder}", groups, running | {"conmon"})
@@ -79,6 +82,13 @@ def find(node):
     return left + network(node, containers, wired)
 
 
+def overlays_of(node, wired):
+    """The networks that the node has to carry: those of its containers, and the mesh's on each node of a swarm."""
+    swarm = [network for network in get(node, "/networks") if network["Scope"] == "swarm"]
+    used = {endpoint["NetworkID"] for c in wired for endpoint in c["NetworkSettings"]["Networks"].values()}
+    return {network["Id"] for network in swarm if network["Ingress"] or network["Id"] in used}
+
+
 def network(node, containers, wired):
     links = json.loads(node.namespaces.run("ip", "-j", "link").stdout)
     veths = [link["ifname"] for link in links if link["ifname"].startswith("shv")]
@@ -86,7 +96,7 @@ def network(node, containers, wired):
     left = []
     if len(veths) != len(on_bridge):
         left.append(f"{len(veths)} links of {len(on_bridge)} containers")
-    addresses = {c["NetworkSettings"]["Networks"]["bridge"]["IPAddress"] for c in on_bridge}
+    addresses = {endpoint["IPAddress"] for c in on_bridge for endpoint in c["NetworkSettings"]["Networks"].values()}
     rules = node.namespaces.run("nft", "list", "table", "inet", "shoal_node").stdout
     subnet = get(node, "/networks/bridge")["IPAM"]["Config"][0]
     own = {subnet["Gateway"], subnet["Subnet"].split("/")[0]}

@@ -82,6 +82,20 @@ const model::NetworkView* NetworkBook::ingress() const {
   return nullptr;
 }
 
+model::NetworksMessage NetworkBook::everything() const {
+  model::NetworksMessage message{.complete = true, .changes = {}};
+  const auto tell = [&](const auto& view) { message.changes.push_back(model::share(view)); };
+  for (const auto& [id, network] : networks_) {
+    tell(network.view);
+    for (const auto& [task, view] : network.endpoints) tell(view);
+    for (const auto& [service, known] : network.services) {
+      if (known.view) tell(*known.view);
+    }
+    for (const auto& [node, view] : network.gateways) tell(view);
+  }
+  return message;
+}
+
 NetworkSteps NetworkBook::apply(const model::NetworksMessage& message, const model::NodeId& self) {
   NetworkSteps steps{.complete = message.complete};
   self_ = self;

@@ -44,6 +44,8 @@ class NetworkBook {
 
   // Null when the node was not told of it.
   const model::NetworkView* find(const model::NetworkId& network) const;
+  // All that it was told and still holds, as one complete message of version 0.
+  model::NetworksMessage everything() const;
   // The ingress network, or null.
   const model::NetworkView* ingress() const;
 

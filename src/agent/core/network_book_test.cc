@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace shoal::agent {
 namespace {
 
@@ -169,6 +171,30 @@ TEST_F(NetworkBookTest, ACompleteMessageForgetsWhatItDoesNotName) {
   EXPECT_TRUE(steps.complete);
   EXPECT_TRUE(steps.overlays.empty());
   EXPECT_EQ(book.find(kNet), nullptr);
+}
+
+TEST_F(NetworkBookTest, EverythingToldAgainToAnotherBookIsTheSame) {
+  apply({network_view(kMesh, "10.0.0.0/24", "10.0.0.1"), mesh_service("web", 8081),
+         endpoint(kMesh, "t0", "10.0.0.3", kOther, true),
+         model::GatewayView{kMesh, kSelf, {"10.0.0.2/24"}, "192.168.0.1"}},
+        true);
+  apply({network_view(kNet, "10.0.1.0/24", "10.0.1.1"), vip_service("10.0.1.2"),
+         endpoint(kNet, "t1", "10.0.1.3", kSelf, true),
+         endpoint(kNet, "t2", "10.0.1.4", kOther, true)});
+  apply({model::EndpointGone{kNet, TaskId::of("t1")}});
+  const auto everything = book.everything();
+  EXPECT_TRUE(everything.complete);
+  EXPECT_EQ(everything.changes.size(), 7u);
+
+  NetworkBook next;
+  const auto steps = next.apply(everything, kSelf);
+  EXPECT_TRUE(steps.faults.empty());
+  EXPECT_EQ(next.everything(), everything);
+  EXPECT_EQ(steps.gateway, (Gateway{"mesh", {*Subnet::parse("10.0.0.2/24")}}));
+  EXPECT_EQ(steps.put_ports, (std::vector{port(8081, {{ip("10.0.0.3"), 80}})}));
+  const OverlayChange service =
+      PutOverlayService{"net", {"web", {ip("10.0.1.2")}, {ip("10.0.1.4")}}};
+  EXPECT_EQ(std::ranges::count(steps.overlays, service), 1);
 }
 
 TEST_F(NetworkBookTest, WhatMakesNoSenseIsNamedAndTheRestDone) {
