@@ -86,10 +86,8 @@ TEST_F(NetworkJournalTest, ADamagedFileSaysSo) {
   std::ofstream(path) << "something else that stands there";
   EXPECT_EQ(journal().read().error().code, ErrorCode::Internal);
   ASSERT_TRUE(journal().write(everything()));
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(-20, std::ios::end);
-  file << std::string(20, '\xff');
-  file.close();
+  const std::string frame{"\3\0\0\0\xff\xff\xff", 7};  // No message of ours begins so.
+  std::ofstream(path, std::ios::app | std::ios::binary) << frame;
   const auto read = journal().read();
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, ErrorCode::Internal);
