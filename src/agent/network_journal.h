@@ -31,8 +31,8 @@ class NetworkJournal {
   };
 
   // All that was written, as one complete message; nothing when there is no file or it is of
-  // another boot. What a daemon wrote in part when it was killed does not count. Internal when the
-  // file is damaged.
+  // another boot. What a daemon wrote in part when it was killed does not count. An error when
+  // the file is damaged.
   Result<std::optional<Contents>> read();
 
   // In place of what there was. `everything.message` is complete.
