@@ -17,7 +17,7 @@ class Overlay(ThreeNodes):
     def get(self, asker, host, check=True):
         """What answers there; {} when nobody does. busybox is static: its wget cannot look up names itself."""
         node, container = asker
-        address = host if host[0].isdigit() else next(iter(self.resolve(asker, host, as_answered=True)), None)
+        address = host if host[0] in "[123456789" else next(iter(self.resolve(asker, host, as_answered=True)), None)
         if address is None:
             return {}
         return answer_of(self.inside(node, container, "timeout", "10", "wget", "-qO-", f"http://{address}/", check=check))
@@ -106,6 +106,18 @@ class Overlay(ThreeNodes):
         self.assertNotIn("default", self.inside(node, container, "ip", "route"))
         done = node.docker("exec", container, "ping", "-c", "1", "-W", "2", self.addresses[0], check=False)
         self.assertNotEqual(done.returncode, 0, done.stdout)
+
+    def test_both_families(self):
+        self.network("six", "--ipv6", "--subnet", "fd00:1::/64", "--subnet", "10.66.0.0/24")
+        self.create("web", "--network", "six", "--replicas", "3")
+        self.await_running("web", "hostos1", "hostos2", "hostos3")
+        asker = self.asker("six", "hostos1")
+        until(lambda: len(self.resolve(asker, "tasks.web")) == 6, "each task has two addresses")
+        names, clients = set(self.tasks_of("web")), set()
+        for vip in self.resolve(asker, "web"):
+            clients |= self.await_turns(asker, f"[{vip}]" if ":" in vip else vip, names)
+        own = {address for address in self.resolve(asker, "tasks.asker")}
+        self.assertEqual({client.strip("[]") for client in clients}, own)
 
     def test_names_follow_the_tasks(self):
         self.network("front")

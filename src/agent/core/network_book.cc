@@ -134,9 +134,16 @@ void NetworkBook::put_peers(Network& network, const Peer& peer, NetworkSteps& st
     steps.faults.push_back(host.error().message);
     return;
   }
-  for (const IpAddress& address : addresses_of(peer.addresses, steps)) {
+  const std::vector<IpAddress> addresses = addresses_of(peer.addresses, steps);
+  if (addresses.empty()) return;
+  // One link, whose own address follows from the one that its host names it after.
+  const auto v4 = std::ranges::find_if(addresses, &IpAddress::is_v4);
+  const IpAddress& first = v4 != addresses.end() ? *v4 : addresses.front();
+  for (const IpAddress& address : addresses) {
     network.owners[address] = peer.owner;
-    steps.overlays.push_back(network::PutPeer{network.view.id.str(), {address, *host}});
+    network::OverlayPeer placed{address, *host, {}};
+    if (address != first) placed.mac = network::MacAddress::of(first);
+    steps.overlays.push_back(network::PutPeer{network.view.id.str(), placed});
   }
 }
 

@@ -173,6 +173,17 @@ TEST_F(NetworkBookTest, ACompleteMessageForgetsWhatItDoesNotName) {
   EXPECT_EQ(book.find(kNet), nullptr);
 }
 
+TEST_F(NetworkBookTest, BothAddressesOfAPeerAreBehindOneLink) {
+  EndpointView both = endpoint(kNet, "t1", "fd00:1::4", kOther, true);
+  both.addresses.push_back("10.0.1.4");
+  const auto steps = apply({network_view(kNet, "10.0.1.0/24", "10.0.1.1"), both});
+  const auto mac = network::MacAddress::of(ip("10.0.1.4"));
+  const std::vector<OverlayChange> expected{
+      PutPeer{"net", {ip("fd00:1::4"), ip("192.168.0.2"), mac}},
+      PutPeer{"net", {ip("10.0.1.4"), ip("192.168.0.2"), std::nullopt}}};
+  EXPECT_EQ(std::vector(steps.overlays.begin() + 1, steps.overlays.begin() + 3), expected);
+}
+
 TEST_F(NetworkBookTest, EverythingToldAgainToAnotherBookIsTheSame) {
   apply({network_view(kMesh, "10.0.0.0/24", "10.0.0.1"), mesh_service("web", 8081),
          endpoint(kMesh, "t0", "10.0.0.3", kOther, true),
