@@ -4,54 +4,19 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, Node, make_images, until
-from lan import Lan
+from harness import BIN, Node, until
+from three_nodes import CREATE, HOSTS, ThreeNodes
 
-CREATE = ("service", "create", "--quiet", "--no-resolve-image", "--detach")
 # Ends at once when it is told to.
 WAIT = ("busybox:demo", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
-HOSTS = ["hostos1", "hostos2", "hostos3"]
 WATCH_S = 20  # twenty heartbeats
 
 
-class ThreeNodes(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        make_images()
-        cls.lan, cls.nodes = Lan(), []
-        cls.addClassCleanup(cls.close_all)
-        for host in HOSTS:
-            node = Node(host)
-            cls.nodes.append(node)
-            address = cls.lan.join(node.namespaces)
-            node.start()
-            node.load("busybox")
-            if node is cls.nodes[0]:
-                node.docker("swarm", "init", "--advertise-addr", address)
-                token = node.out("swarm", "join-token", "-q", "worker")
-            else:
-                node.docker("swarm", "join", "--token", token, "10.99.0.1")
-        cls.manager = cls.nodes[0]
-
-    @classmethod
-    def close_all(cls):
-        left = [one for node in cls.nodes for one in node.close() if one != "link eth0"]
-        cls.lan.close()
-        if left:
-            raise AssertionError("left behind: " + "; ".join(left))
-
-    def setUp(self):
-        self.addCleanup(self.clean)
-
-    def clean(self):
-        for host in HOSTS:
-            self.manager.docker("node", "update", "--availability", "active", host)
-        services = self.manager.lines("service", "ls", "-q")
-        if services:
-            self.manager.docker("service", "rm", *services)
-        until(lambda: not any(self.containers(node) for node in self.nodes), "every container is gone")
+class Nodes(ThreeNodes):
+    images = ("busybox",)
 
     def containers(self, node):
+        """Also those that have ended."""
         return set(node.lines("ps", "-aq", "--no-trunc", "--filter", "label=com.docker.swarm.task"))
 
     def states(self):
@@ -62,16 +27,7 @@ class ThreeNodes(unittest.TestCase):
         until(lambda: self.states() == dict(zip(HOSTS, states)), f"the nodes are {states}")
 
     def create(self, name, *arguments):
-        self.manager.docker(*CREATE, "--name", name, "--restart-delay", "0s", *arguments, *WAIT)
-
-    def running(self, service):
-        """The host of each task that is meant to run and does, by the manager."""
-        rows = self.manager.lines("service", "ps", service, "--filter", "desired-state=running", "--format",
-                                  "{{.Node}} {{.CurrentState}}")
-        return sorted(row.split()[0] for row in rows if " Running" in row)
-
-    def await_running(self, service, *hosts):
-        until(lambda: self.running(service) == sorted(hosts), f"{service} runs on {hosts}, and only there")
+        super().create(name, *arguments, command=WAIT)
 
     def tasks(self, service):
         """Id and host of each task that runs."""

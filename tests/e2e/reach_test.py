@@ -11,10 +11,9 @@ import unittest
 
 from api import Api, call
 from container_test import Terminal
-from harness import WITHIN_S, Node, make_images, until
-from lan import Lan
+from harness import WITHIN_S, until
+from three_nodes import HOSTS, ThreeNodes
 
-HOSTS = ["hostos1", "hostos2", "hostos3"]
 # It says something on both streams, then a line for each that is written to /tmp/say.
 TALK = ("busybox:demo", "sh", "-c",
         "trap 'exit 0' TERM; echo out; echo err >&2; touch /tmp/say; tail -f /tmp/say & wait")
@@ -25,41 +24,17 @@ STALLED = 10
 HELD_MAX_MB = 2
 
 
-class Reach(unittest.TestCase):
+class Reach(ThreeNodes):
+    images = ("busybox",)
+
     @classmethod
     def setUpClass(cls):
-        make_images()
-        cls.lan, cls.nodes = Lan(), []
-        cls.addClassCleanup(cls.close_all)
-        for host in HOSTS:
-            node = Node(host)
-            cls.nodes.append(node)
-            address = cls.lan.join(node.namespaces)
-            node.start()
-            node.load("busybox")
-            if node is cls.nodes[0]:
-                node.docker("swarm", "init", "--advertise-addr", address)
-                token = node.out("swarm", "join-token", "-q", "worker")
-            else:
-                node.docker("swarm", "join", "--token", token, "10.99.0.1")
-        cls.manager, cls.far, cls.doomed = cls.nodes
+        super().setUpClass()
+        _, cls.far, cls.doomed = cls.nodes
 
-    @classmethod
-    def close_all(cls):
-        left = [one for node in cls.nodes for one in node.close() if one != "link eth0"]
-        cls.lan.close()
-        if left:
-            raise AssertionError("left behind: " + "; ".join(left))
-
-    def setUp(self):
-        self.addCleanup(self.remove_all)
-
-    def remove_all(self):
-        services = self.manager.lines("service", "ls", "-q")
-        if services:
-            self.manager.docker("service", "rm", *services)
-        for node in self.nodes:
-            until(lambda: not node.lines("ps", "-aq", "--filter", "label=com.docker.swarm.task"), "they are gone")
+    def containers(self, node):
+        """Also those that have ended."""
+        return node.lines("ps", "-aq", "--filter", "label=com.docker.swarm.task")
 
     def create(self, *arguments, name="far", host="hostos2"):
         """A service with one task on the host; the id and name of its container, once it runs."""
