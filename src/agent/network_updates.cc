@@ -53,8 +53,12 @@ os::Co<> NetworkUpdates::carry_out(const Item& item) {
       applied_({.session = item.session, .version = item.message.version});
       co_return;
     }
-    log_.warn("the networks cannot be made as the manager says, trying again",
-              {{"reason", done.error().message}, {"version", item.message.version}});
+    // Just after joining a manager may say it before it has said who this node is.
+    const bool soon = done.error().code == ErrorCode::Unavailable && pause == kNetworksPauseMin;
+    if (!soon) {
+      log_.warn("the networks cannot be made as the manager says, trying again",
+                {{"reason", done.error().message}, {"version", item.message.version}});
+    }
     if (stopped_ || is_superseded()) co_return;
     retry_ = {};
     (void)co_await loop_.sleep(pause, retry_.token());

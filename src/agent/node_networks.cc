@@ -78,6 +78,7 @@ os::Co<> NodeNetworks::restore() {
 os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
                                          const model::Node& self) {
   const std::string host = host_of(self);
+  if (host.empty()) co_return unavailable("the address of this node is not known yet");
   CO_ASSIGN_OR_RETURN(const auto address, network::IpAddress::parse(host));
   NetworkSteps steps = understand(message, self.id);
   co_await keep(message, self.id, host);

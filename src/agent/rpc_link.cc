@@ -41,7 +41,6 @@ RpcLink::RpcLink(os::Loop& loop, Log& log, LogSource& logs, ReachHost& host,
       reach_(loop, log, channel_, std::move(manager), host) {}
 
 RpcLink::~RpcLink() {
-  *alive_ = false;
   CHECK(running_ == 0, "a link goes only when its calls have ended");
 }
 
@@ -92,29 +91,26 @@ os::Co<Result<model::SessionId>> RpcLink::open_here(model::SessionRequest reques
   }
   listener_ = &listener;
   session_ = opened;
-  os::spawn(
-      hear(std::move(*call), messages_, &wire::decode_session_message, &Listener::on_session));
+  os::spawn(hear(std::move(*call), messages_, &wire::decode_session_message, &Listener::on_session,
+                 std::optional(std::move(first))));
   if (!renewed) {
     os::spawn(serve_logs(over_.token()));
     os::spawn(serve_reach(over_.token()));
   }
-  deliver_later(std::move(first));
   co_return opened;
-}
-
-void RpcLink::deliver_later(model::SessionMessage message) {
-  loop_.post([this, alive = alive_, message = std::move(message)] {
-    if (*alive && listener_ && session_ == message.session) listener_->on_session(message);
-  });
 }
 
 template <class Message>
 os::Co<> RpcLink::hear(std::unique_ptr<rpc::ClientCall> call, Stream& stream,
                        Result<Message> (*decode)(std::string_view),
-                       void (Listener::*deliver)(const Message&)) {
+                       void (Listener::*deliver)(const Message&), std::optional<Message> first) {
   ++running_;
   const uint64_t turn = ++stream.turn;
   stream.call = call.get();
+  if (first) {
+    co_await loop_.turn();  // Whoever opened the stream has its answer before it hears of it.
+    if (turn == stream.turn && listener_) (listener_->*deliver)(*first);
+  }
   Error reason;
   for (;;) {
     const auto bytes = co_await call->read();
@@ -172,8 +168,8 @@ os::Co<Result<void>> RpcLink::subscribe(model::SessionId session) {
   if (!call) co_return std::unexpected(call.error());
   if (session != session_ || !listener_) co_return cancelled("the session is over");
   if (assignments_.call) std::exchange(assignments_.call, nullptr)->cancel();
-  os::spawn(
-      hear(std::move(*call), assignments_, &wire::decode_assignments, &Listener::on_assignments));
+  os::spawn(hear(std::move(*call), assignments_, &wire::decode_assignments,
+                 &Listener::on_assignments, {}));
   co_return Result<void>{};
 }
 
@@ -186,7 +182,7 @@ os::Co<Result<void>> RpcLink::watch_networks(model::SessionId session) {
   (*call)->finish_writing();
   if (session != session_ || !listener_) co_return cancelled("the session is over");
   if (networks_.call) std::exchange(networks_.call, nullptr)->cancel();
-  os::spawn(hear(std::move(*call), networks_, &wire::decode_networks, &Listener::on_networks));
+  os::spawn(hear(std::move(*call), networks_, &wire::decode_networks, &Listener::on_networks, {}));
   co_return Result<void>{};
 }
 

@@ -59,12 +59,11 @@ class RpcLink final : public Link {
   template <class Message>
   os::Co<> hear(std::unique_ptr<rpc::ClientCall> call, Stream& stream,
                 Result<Message> (*decode)(std::string_view),
-                void (Listener::*deliver)(const Message&));
+                void (Listener::*deliver)(const Message&), std::optional<Message> first);
   bool may_be_missing(const Stream& stream, const Error& reason) const;
   os::Co<> serve_logs(os::StopToken over);
   os::Co<> serve_reach(os::StopToken over);
   os::Co<Result<std::string>> call(std::string_view method, std::string request);
-  void deliver_later(model::SessionMessage message);
   // The session ends from here: the listener is told unless the reason is close().
   void end(const Error& reason);
 
@@ -80,7 +79,6 @@ class RpcLink final : public Link {
   os::StopSource over_;  // of the present session
   int running_ = 0;      // coroutines that hear or serve
   os::Signal ended_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace shoal::agent
