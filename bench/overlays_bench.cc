@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "netdriver/flow_testing.h"
 #include "netdriver/overlay_testing.h"
 
 namespace shoal::netdriver {
@@ -83,35 +84,69 @@ void measure_containers(Fabric& fabric, Machine& machine) {
   print("disconnect", disconnects);
 }
 
-OverlayChange service(uint32_t number, uint32_t shift) {
+IpAddress virtual_ip(uint32_t number) {
+  return IpAddress::v4(10, 9, 0, 0).plus(number);
+}
+IpAddress backend(uint32_t number) {
+  return IpAddress::v4(10, 10, 0, 0).plus(number % 60'000);
+}
+
+OverlayChange service(uint32_t number, uint32_t shift, uint32_t backends = kBackends) {
   OverlayService service{.id = fmt::format("service{}", number)};
-  service.virtual_ips = {IpAddress::v4(10, 9, 0, 0).plus(number)};
-  for (uint32_t i = 0; i < kBackends; ++i) {
-    service.backends.push_back(IpAddress::v4(10, 10, 0, 0).plus((number + shift + i) % 60'000));
-  }
+  service.virtual_ips = {virtual_ip(number)};
+  for (uint32_t i = 0; i < backends; ++i) service.backends.push_back(backend(number + shift + i));
   return PutOverlayService{kNet, service};
 }
 
-// P12: one backend of one service changes among so many; flows to the old one are looked for too.
-void measure_services(Fabric& fabric, Machine& machine, uint32_t services) {
+// What a busy node has besides: flows to the first service.
+void begin_flows(Fabric& fabric, const Machine& machine, uint32_t count) {
+  std::vector<testing::NewFlow> flows;
+  for (uint32_t i = 0; i < count; ++i) {
+    flows.push_back({{.client = IpAddress::v4(10, 8, 1, 0).plus(i / 50'000),
+                      .asked = virtual_ip(0),
+                      .asked_port = 80,
+                      .server = backend(i % kBackends),
+                      .server_port = 80,
+                      .protocol = PortProtocol::Tcp},
+                     uint16_t(10'000 + i % 50'000)});
+  }
+  fabric.in_network(machine, kNet, [&] { testing::begin_flows(flows); });
+}
+
+template <class F>
+void measure_changes(std::string_view what, Fabric& fabric, Machine& machine, F change) {
   constexpr uint32_t kChanges = 200;
+  std::vector<double> changes;
+  for (uint32_t i = 0; i < kChanges; ++i) {
+    const auto begin = Clock::now();
+    fabric.apply(machine, {change(i)});
+    changes.push_back(milliseconds_since(begin));
+  }
+  print(what, changes);
+}
+
+// P12: one backend of one service changes among so many. Flows to the old one are looked for too.
+void measure_services(Fabric& fabric, Machine& machine, uint32_t services) {
+  constexpr uint32_t kFlows = 10'000;
   std::vector<OverlayChange> all{PutOverlay{testing::overlay(kNet, 4097, {"10.8.0.1/13"})}};
   for (uint32_t i = 0; i < services; ++i) all.push_back(service(i, 0));
   auto begin = Clock::now();
   expect(fabric.control.run(machine.overlays->replace(all)));
   fmt::print("{} services of {} backends, first load: {:.1f} ms\n", services, kBackends,
              milliseconds_since(begin));
-  std::vector<double> changes;
-  for (uint32_t i = 0; i < kChanges; ++i) {
-    begin = Clock::now();
-    fabric.apply(machine, {service(i % services, i / services + 1)});
-    changes.push_back(milliseconds_since(begin));
-  }
-  print(fmt::format("one backend changed among {} services", services), changes);
+  begin_flows(fabric, machine, kFlows);
+  measure_changes(fmt::format("one backend changed among {} services", services), fabric, machine,
+                  [&](uint32_t i) { return service(i % services, i / services + 1); });
+  const auto leave_and_come = [&](uint32_t i) {
+    return service(i / 2 % services, 0, i % 2 == 0 ? kBackends - 1 : kBackends);
+  };
+  measure_changes(fmt::format("one backend leaves or comes among {} services", services), fabric,
+                  machine, leave_and_come);
   begin = Clock::now();
-  expect(fabric.control.run(machine.overlays->check()));
-  fmt::print("{} services compared with the kernel: {:.1f} ms\n", services,
-             milliseconds_since(begin));
+  const auto checked = fabric.control.run(machine.overlays->check());
+  expect(checked);
+  fmt::print("{} services compared with the kernel: {:.1f} ms, {} differences\n", services,
+             milliseconds_since(begin), checked->differences);
 }
 
 }  // namespace

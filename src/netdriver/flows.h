@@ -21,16 +21,19 @@ class Flows {
   // In the calling thread's network namespace.
   static Result<Flows> open();
 
-  // Ends the flows that match (one of the filters, or the predicate) and returns how many. TCP
-  // connections get a reset with their next packet, datagrams are balanced anew.
-  Result<size_t> end(const FlowFilter& filter) { return end(std::span(&filter, 1)); }
-  Result<size_t> end(std::span<const FlowFilter> filters);
+  // Ends the flows that match one of the filters, or the predicate. TCP connections get a reset
+  // with their next packet, datagrams are balanced anew. A few filters cost 0.3 ms each and a
+  // little for every flow of this host, in whatever namespace; many, or a predicate, 9 ms and ten
+  // times that.
+  Result<void> end(const FlowFilter& filter) { return end(std::span(&filter, 1)); }
+  Result<void> end(std::span<const FlowFilter> filters);
   using Predicate = std::function<bool(const network::Flow&)>;
-  Result<size_t> end_if(const Predicate& is_over);
+  Result<void> end_if(const Predicate& is_over);
 
  private:
   explicit Flows(NetlinkSocket socket) : socket_(std::move(socket)) {}
-  Result<size_t> end_found(Messages dump, const Predicate& matches);
+  bool end_in_kernel(std::span<const FlowFilter> filters);
+  Result<void> end_found(Messages dump, const Predicate& matches);
   NetlinkSocket socket_;
 };
 

@@ -357,10 +357,9 @@ void NodeNetwork::Impl::remove_behind(std::weak_ptr<bool> here, const std::strin
   Result<void> done = remove_link(*removal, link);
   // The namespace may have died before, and the link with it.
   if (!done && done.error().code == ErrorCode::NotFound) done = {};
-  for (const auto& filter : {FlowFilter{.server = ip}, FlowFilter{.client = ip}}) {
-    const auto ended = flows->end(filter);
-    if (!ended && done) done = std::unexpected(ended.error());
-  }
+  const FlowFilter both[] = {{.server = ip}, {.client = ip}};
+  auto ended = flows->end(both);
+  if (!ended && done) done = std::move(ended);
   loop.post([this, here = std::move(here), link, ip, done = std::move(done)] {
     if (here.expired()) return;
     if (!done)
@@ -437,10 +436,7 @@ os::Co<Result<void>> NodeNetwork::Impl::change_rules(std::vector<RuleChange> cha
 
 os::Co<Result<void>> NodeNetwork::Impl::end_flows(std::vector<FlowFilter> filters) {
   if (filters.empty()) co_return Result<void>{};
-  auto end_all = [&]() -> Result<void> {
-    for (const auto& filter : filters) RETURN_IF_ERROR(flows->end(filter));
-    return {};
-  };
+  auto end_all = [&] { return flows->end(filters); };
   co_return co_await sweeper.run(end_all);
 }
 
