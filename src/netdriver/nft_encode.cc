@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "netdriver/nft_rule.h"
+#include "network/shards.h"
 
 namespace shoal::netdriver {
 namespace {
@@ -78,6 +79,11 @@ void put_comment(nlmsghdr* message, const std::string& text) {
   mnl_attr_put(message, NFTA_RULE_USERDATA, data.size(), data.data());
 }
 
+// Of a map or chain, without its shard.
+void put_local_name(nlmsghdr* message, uint16_t attribute, const std::string& name) {
+  mnl_attr_put_strz(message, attribute, std::string(local_name(name)).c_str());
+}
+
 void put_target(nlmsghdr* message, const MapTarget& target) {
   if (const auto* backend = std::get_if<Backend>(&target)) {
     put_value(message, NFTA_SET_ELEM_DATA, encode(*backend));
@@ -85,7 +91,7 @@ void put_target(nlmsghdr* message, const MapTarget& target) {
     const Nested data(message, NFTA_SET_ELEM_DATA);
     const Nested verdict(message, NFTA_DATA_VERDICT);
     put_number(message, NFTA_VERDICT_CODE, uint32_t(NFT_GOTO));
-    mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, to->chain.c_str());
+    put_local_name(message, NFTA_VERDICT_CHAIN, to->chain);
   }
 }
 
@@ -192,6 +198,16 @@ std::string decode_comment(std::span<const uint8_t> user_data) {
   return {reinterpret_cast<const char*>(user_data.data()) + 2, user_data.size() - 3};
 }
 
+void put_element(nlmsghdr* message, const std::string& table, const std::string& map,
+                 const MapKey& key, const MapTarget* target) {
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
+  put_local_name(message, NFTA_SET_ELEM_LIST_SET, map);
+  const Nested list(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+  const Nested item(message, NFTA_LIST_ELEM);
+  put_value(message, NFTA_SET_ELEM_KEY, encode(key));
+  if (target) put_target(message, *target);
+}
+
 NftTransaction::NftTransaction(std::string name, const MapShapes& maps)
     : name_(std::move(name)), maps_(maps) {
   messages_.add(NFNL_MSG_BATCH_BEGIN, 0,
@@ -202,14 +218,21 @@ nlmsghdr* NftTransaction::message(uint16_t type, uint16_t flags) {
   return messages_.add(nft_type(type), flags, nfgenmsg{NFPROTO_INET, NFNETLINK_V0, 0});
 }
 
-void NftTransaction::add_table() {
-  mnl_attr_put_strz(message(NFT_MSG_NEWTABLE, NLM_F_CREATE), NFTA_TABLE_NAME, name_.c_str());
+void NftTransaction::make_table(const std::string& table) {
+  if (!made_.insert(table).second) return;
+  mnl_attr_put_strz(message(NFT_MSG_NEWTABLE, NLM_F_CREATE), NFTA_TABLE_NAME, table.c_str());
 }
 
-void NftTransaction::replace_table() {
-  add_table();  // So that the deletion finds one in any case.
-  mnl_attr_put_strz(message(NFT_MSG_DELTABLE), NFTA_TABLE_NAME, name_.c_str());
-  add_table();
+void NftTransaction::remove_table(const std::string& found) {
+  make_table(found);  // So that the deletion finds one in any case.
+  mnl_attr_put_strz(message(NFT_MSG_DELTABLE), NFTA_TABLE_NAME, found.c_str());
+  made_.erase(found);
+}
+
+// The one that the map or chain is in.
+void NftTransaction::put_table(nlmsghdr* message, uint16_t attribute,
+                               const std::string& name) const {
+  mnl_attr_put_strz(message, attribute, table_of(name_, name).c_str());
 }
 
 void NftTransaction::add(const RuleChange& change) {
@@ -227,8 +250,8 @@ void NftTransaction::add(const RuleChange& change) {
     void operator()(const RemoveChain& c) const {
       self.set_rules({c.name, {}, true});
       auto* message = self.message(NFT_MSG_DELCHAIN);
-      mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, self.name_.c_str());
-      mnl_attr_put_strz(message, NFTA_CHAIN_NAME, c.name.c_str());
+      self.put_table(message, NFTA_CHAIN_TABLE, c.name);
+      put_local_name(message, NFTA_CHAIN_NAME, c.name);
     }
   };
   std::visit(Visitor{*this}, change);
@@ -245,22 +268,29 @@ Messages NftTransaction::finish() {
 
 void NftTransaction::add_map(const AddMap& change) {
   const auto types = types_of(change.map);
+  make_table(table_of(name_, change.name));
   auto* set = message(NFT_MSG_NEWSET, NLM_F_CREATE);
-  mnl_attr_put_strz(set, NFTA_SET_TABLE, name_.c_str());
-  mnl_attr_put_strz(set, NFTA_SET_NAME, change.name.c_str());
+  put_table(set, NFTA_SET_TABLE, change.name);
+  put_local_name(set, NFTA_SET_NAME, change.name);
   put_number(set, NFTA_SET_ID, ++ids_);
-  put_number(set, NFTA_SET_FLAGS, types.data_type != 0 ? NFT_SET_MAP : 0);
+  put_number(set, NFTA_SET_FLAGS,
+             (types.data_type != 0 ? NFT_SET_MAP : 0) | (change.map.noted ? NFT_SET_EVAL : 0));
   put_number(set, NFTA_SET_KEY_TYPE, types.key_type);
   put_number(set, NFTA_SET_KEY_LEN, types.key_bytes);
+  if (change.map.noted) {
+    const Nested description(set, NFTA_SET_DESC);
+    put_number(set, NFTA_SET_DESC_SIZE, kNotedMax);
+  }
   if (types.data_type == 0) return;
   put_number(set, NFTA_SET_DATA_TYPE, types.data_type);
   put_number(set, NFTA_SET_DATA_LEN, types.data_bytes);
 }
 
 void NftTransaction::add_chain(const AddChain& change) {
+  make_table(table_of(name_, change.name));
   auto* chain = message(NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-  mnl_attr_put_strz(chain, NFTA_CHAIN_TABLE, name_.c_str());
-  mnl_attr_put_strz(chain, NFTA_CHAIN_NAME, change.name.c_str());
+  put_table(chain, NFTA_CHAIN_TABLE, change.name);
+  put_local_name(chain, NFTA_CHAIN_NAME, change.name);
   if (!change.base) return;
   {
     const Nested hook(chain, NFTA_CHAIN_HOOK);
@@ -274,29 +304,29 @@ void NftTransaction::add_chain(const AddChain& change) {
 void NftTransaction::set_rules(const SetRules& change) {
   if (change.replaces) {
     auto* flush = message(NFT_MSG_DELRULE);
-    mnl_attr_put_strz(flush, NFTA_RULE_TABLE, name_.c_str());
-    mnl_attr_put_strz(flush, NFTA_RULE_CHAIN, change.chain.c_str());
+    put_table(flush, NFTA_RULE_TABLE, change.chain);
+    put_local_name(flush, NFTA_RULE_CHAIN, change.chain);
   }
   for (const auto& rule : change.rules) {
     const auto* balance = std::get_if<Balance>(&rule.action);
-    const uint32_t turns = balance ? add_turns(*balance) : 0;
+    const uint32_t turns = balance ? add_turns(table_of(name_, change.chain), *balance) : 0;
     auto* add = message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    mnl_attr_put_strz(add, NFTA_RULE_TABLE, name_.c_str());
-    mnl_attr_put_strz(add, NFTA_RULE_CHAIN, change.chain.c_str());
+    put_table(add, NFTA_RULE_TABLE, change.chain);
+    put_local_name(add, NFTA_RULE_CHAIN, change.chain);
     put_expressions(add, rule, maps_, turns);
     put_comment(add, fingerprint(rule, maps_));
   }
 }
 
 // The anonymous map turn -> backend, which lives and dies with its rule.
-uint32_t NftTransaction::add_turns(const Balance& balance) {
+uint32_t NftTransaction::add_turns(const std::string& table, const Balance& balance) {
   const auto& backends = balance.backends;
   const auto family = backends.at(0).address.family();
   const bool with_port = backends[0].port != 0;
   const auto address = address_type(family);
   const uint32_t id = ++ids_;
   auto* set = message(NFT_MSG_NEWSET, NLM_F_CREATE);
-  mnl_attr_put_strz(set, NFTA_SET_TABLE, name_.c_str());
+  mnl_attr_put_strz(set, NFTA_SET_TABLE, table.c_str());
   mnl_attr_put_strz(set, NFTA_SET_NAME, kTurnsMapName);
   put_number(set, NFTA_SET_ID, id);
   put_number(set, NFTA_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_MAP);
@@ -308,7 +338,7 @@ uint32_t NftTransaction::add_turns(const Balance& balance) {
   constexpr size_t kElementsPerMessage = 128;
   for (size_t first = 0; first < backends.size(); first += kElementsPerMessage) {
     auto* add = message(NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-    mnl_attr_put_strz(add, NFTA_SET_ELEM_LIST_TABLE, name_.c_str());
+    mnl_attr_put_strz(add, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
     mnl_attr_put_strz(add, NFTA_SET_ELEM_LIST_SET, kTurnsMapName);
     put_number(add, NFTA_SET_ELEM_LIST_SET_ID, id);
     const Nested list(add, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -325,13 +355,7 @@ uint32_t NftTransaction::add_turns(const Balance& balance) {
 
 void NftTransaction::element(uint16_t type, const std::string& map, const MapKey& key,
                              const MapTarget* target) {
-  auto* change = message(type, target ? NLM_F_CREATE : 0);
-  mnl_attr_put_strz(change, NFTA_SET_ELEM_LIST_TABLE, name_.c_str());
-  mnl_attr_put_strz(change, NFTA_SET_ELEM_LIST_SET, map.c_str());
-  const Nested list(change, NFTA_SET_ELEM_LIST_ELEMENTS);
-  const Nested item(change, NFTA_LIST_ELEM);
-  put_value(change, NFTA_SET_ELEM_KEY, encode(key));
-  if (target) put_target(change, *target);
+  put_element(message(type, target ? NLM_F_CREATE : 0), table_of(name_, map), map, key, target);
 }
 
 }  // namespace shoal::netdriver

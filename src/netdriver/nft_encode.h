@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,30 +13,35 @@
 
 namespace shoal::netdriver {
 
-// Collects changes of the table `name`; finish() gives the batch for NetlinkSocket::send().
+// Collects changes of the table `name` and its shards; finish() gives the batch for
+// NetlinkSocket::send().
 class NftTransaction {
  public:
   NftTransaction(std::string name, const network::MapShapes& maps);
 
-  void add_table();
-  // Deletes the table whether it is there or not.
-  void replace_table();
+  // Makes the table unless it is there; a shard is made with what is first added to it.
+  void add_table() { make_table(name_); }
+  // Deletes the table `found` and whatever is in it.
+  void remove_table(const std::string& found);
   void add(const network::RuleChange& change);
   Messages finish();
 
  private:
   nlmsghdr* message(uint16_t type, uint16_t flags = 0);
+  void make_table(const std::string& table);
+  void put_table(nlmsghdr* message, uint16_t attribute, const std::string& name) const;
   void add_map(const network::AddMap& change);
   void add_chain(const network::AddChain& change);
   void set_rules(const network::SetRules& change);
-  uint32_t add_turns(const network::Balance& balance);
+  uint32_t add_turns(const std::string& table, const network::Balance& balance);
   void element(uint16_t type, const std::string& map, const network::MapKey& key,
                const network::MapTarget* target);
 
   const std::string name_;
   const network::MapShapes& maps_;
   Messages messages_;
-  uint32_t ids_ = 0;  // Numbers for what is made and named within the transaction.
+  std::set<std::string> made_;  // tables that are there by now
+  uint32_t ids_ = 0;            // Numbers for what is made and named within the transaction.
 };
 
 // nft(8)'s number of a key's or a value's type, so that it can list what we made.
@@ -50,6 +56,10 @@ NftTypes types_of(const network::MapShape& map);
 // The kernel's number of a hook, and back.
 uint8_t hook_number(network::Hook hook);
 std::optional<network::Hook> hook_of(uint32_t number);
+
+// Names an element in a message, so that its value is given or it is asked for.
+void put_element(nlmsghdr* message, const std::string& table, const std::string& map,
+                 const network::MapKey& key, const network::MapTarget* target = nullptr);
 
 // Reads the comment that rules carry, nft(8)'s own form; empty when there is none.
 std::string decode_comment(std::span<const uint8_t> user_data);

@@ -16,6 +16,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "network/shards.h"
 
 // nftables runs each expression over registers. A concatenated key or value lies in consecutive
 // 4-byte registers, so the n-th word of what starts at register 0 is register n.
@@ -184,7 +185,7 @@ enum class Answer { Presence, Value, Verdict };
 
 void look_up(nlmsghdr* message, const std::string& map, Answer answer, uint32_t id = 0) {
   put_expression(message, "lookup", [&] {
-    mnl_attr_put_strz(message, NFTA_LOOKUP_SET, map.c_str());
+    mnl_attr_put_strz(message, NFTA_LOOKUP_SET, std::string(local_name(map)).c_str());
     if (id != 0) put_number(message, NFTA_LOOKUP_SET_ID, id);
     put_number(message, NFTA_LOOKUP_SREG, word_register(0));
     if (answer == Answer::Presence) return;
@@ -209,7 +210,8 @@ void put_verdict(nlmsghdr* message, int code, const std::string& chain = {}) {
     const Nested data(message, NFTA_IMMEDIATE_DATA);
     const Nested verdict(message, NFTA_DATA_VERDICT);
     put_number(message, NFTA_VERDICT_CODE, uint32_t(code));
-    if (!chain.empty()) mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, chain.c_str());
+    if (chain.empty()) return;
+    mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, std::string(local_name(chain)).c_str());
   });
 }
 
@@ -317,6 +319,15 @@ struct Actions {
   void operator()(const SourceFromAsked& a) const {
     load_flow(message, a.family == Family::V4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6, IP_CT_DIR_ORIGINAL);
     translate(message, NFT_NAT_SNAT, a.family, false);
+  }
+  void operator()(const NoteAsked& a) const {
+    const bool v4 = maps.at(a.set).family == Family::V4;
+    load_flow(message, v4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6, IP_CT_DIR_ORIGINAL);
+    put_expression(message, "dynset", [&] {
+      mnl_attr_put_strz(message, NFTA_DYNSET_SET_NAME, std::string(local_name(a.set)).c_str());
+      put_number(message, NFTA_DYNSET_OP, NFT_DYNSET_OP_ADD);
+      put_number(message, NFTA_DYNSET_SREG_KEY, word_register(0));
+    });
   }
 };
 

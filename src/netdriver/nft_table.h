@@ -1,11 +1,14 @@
-// NftTable: our nftables table in the kernel, changed by whole transactions over raw netlink.
+// NftTable: our nftables table in the kernel with its shards (network/shards.h), changed by whole
+// transactions over raw netlink.
 //
 // One transaction is seen by packets at once or not at all. Not thread-safe and blocking: it
 // belongs to the driver's thread.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "netdriver/netlink.h"
@@ -23,6 +26,9 @@ class NftTable {
   // comes back with these, another one with a rule that equals no planned one, so that a diff()
   // replaces them.
   Result<network::Ruleset> read(const network::Ruleset& wanted = {});
+
+  // Whether the key is in the map or set; in one that is not there it is not.
+  Result<bool> has(const std::string& map, const network::MapKey& key);
 
   // Applies the changes, as one transaction unless they are very many; creates the table when it is
   // not there. `maps` has every map that a change names.
@@ -42,9 +48,14 @@ class NftTable {
   NftTable(std::string name, NetlinkSocket socket)
       : name_(std::move(name)), socket_(std::move(socket)) {}
 
-  Result<void> read_maps(network::Ruleset& rules);
+  // The shards that are there; 0 is the table itself.
+  Result<std::vector<size_t>> list_shards();
+  Result<void> read_maps(size_t shard, network::Ruleset& rules);
   Result<void> read_chains(network::Ruleset& rules);
-  Result<void> compare_rules(const network::Ruleset& wanted, network::Ruleset& rules);
+  using Comments = std::map<std::string, std::vector<std::string>>;  // by chain, in rules' order
+  Result<void> read_comments(size_t shard, Comments& comments);
+  static void compare_rules(const Comments& found, const network::Ruleset& wanted,
+                            network::Ruleset& rules);
   Result<void> read_elements(const std::string& map, network::Ruleset& rules);
 
   std::string name_;

@@ -208,8 +208,7 @@ Result<void> OverlayDriver::carry_out(Net& net) {
 Result<void> OverlayDriver::step(Net& net) {
   auto step = net.state->take_step();
   RETURN_IF_ERROR(net.space.apply(step.diff));
-  RETURN_IF_ERROR(net.space.flows().end(step.end_flows));
-  return {};
+  return net.space.end_flows(step.end_flows);
 }
 
 Result<std::vector<std::string>> OverlayDriver::sync(Net& net) {
@@ -226,8 +225,7 @@ Result<std::vector<std::string>> OverlayDriver::sync(Net& net) {
   (void)state.take_step();  // The whole plan holds it.
   ASSIGN_OR_RETURN(auto differences, net.space.sync(*home_, frame, state.plan()));
   if (!differences.empty()) {
-    RETURN_IF_ERROR(
-        net.space.flows().end_if([&](const auto& flow) { return state.is_over(flow); }));
+    RETURN_IF_ERROR(net.space.end_flows_if([&](const auto& flow) { return state.is_over(flow); }));
   }
   net.settled = true;
   return differences;

@@ -304,6 +304,38 @@ Result<void> OverlaySpace::take_away(const OverlayDiff& diff) {
   return with_context(batch.finish(), "clear the network's tables");
 }
 
+// ---- Flows.
+
+Result<void> OverlaySpace::end_flows(const std::vector<FlowFilter>& filters) {
+  std::vector<FlowFilter> found;
+  for (const auto& filter : filters) {
+    const bool balanced = filter.asked && filter.protocol == network::PortProtocol::Udp;
+    bool exists = true;
+    if (balanced) {
+      const auto set = network::overlay_datagrams(filter.asked->family());
+      ASSIGN_OR_RETURN(exists, table_.has(set, *filter.asked));
+    }
+    if (exists) found.push_back(filter);
+  }
+  return flows_.end(found);
+}
+
+// Whoever changed the rules may have emptied the sets.
+Result<void> OverlaySpace::end_flows_if(const Flows::Predicate& is_over) {
+  std::set<network::IpAddress> asked;
+  RETURN_IF_ERROR(flows_.end_if([&](const network::Flow& flow) {
+    if (is_over(flow)) return true;
+    const bool balanced = flow.asked != flow.server;
+    if (balanced && flow.protocol == network::PortProtocol::Udp) asked.insert(flow.asked);
+    return false;
+  }));
+  std::vector<network::RuleChange> notes;
+  for (const auto& ip : asked) {
+    notes.push_back(network::AddElement{network::overlay_datagrams(ip.family()), ip, {}});
+  }
+  return table_.apply(notes, network::overlay_maps());
+}
+
 // ---- Links of containers.
 
 Result<void> OverlaySpace::add_link(const OverlayLocal& local, int mtu, const OverlayFarEnd& far) {

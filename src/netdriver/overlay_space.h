@@ -57,7 +57,11 @@ class OverlaySpace {
   // Fine when there is none.
   Result<void> remove_link(const std::string& port);
 
-  Flows& flows() { return flows_; }
+  // Ends the flows that match a filter, or the predicate. Those of datagrams through a virtual
+  // address are not looked for when there never was one; what that rests on is mended by the
+  // second.
+  Result<void> end_flows(const std::vector<FlowFilter>& filters);
+  Result<void> end_flows_if(const Flows::Predicate& is_over);
 
  private:
   OverlaySpace(const OverlayHome& home, std::string path, NetlinkSocket route, NftTable table,

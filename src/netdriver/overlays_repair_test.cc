@@ -16,6 +16,7 @@
 #include "netdriver/overlay_links.h"
 #include "netdriver/overlay_testing.h"
 #include "netdriver/socket_address.h"
+#include "network/shards.h"
 #include "os/file.h"
 
 namespace shoal::netdriver {
@@ -33,11 +34,13 @@ using testing::in_namespace;
 using testing::ip;
 using ::testing::IsEmpty;
 using testing::Machine;
+using ::testing::Not;
 using testing::Server;
 using ::testing::UnorderedElementsAre;
 
 constexpr auto kNet = "net1";
 constexpr auto kWeb = "10.0.1.5";
+const std::string kWebChain = in_shard(overlay_shard(ip(kWeb)), "service_10_0_1_5");
 const MacAddress kFarMac = MacAddress::of(ip("10.0.1.21"));
 
 // A client and a backend on machine a, a backend on machine b.
@@ -212,20 +215,20 @@ TEST_F(OverlaysRepairTest, AContainerThatDiedIsForgotten) {
 TEST_F(OverlaysRepairTest, MendsRulesThatWereFlushed) {
   EXPECT_THAT(mend([] {
                 auto table = NftTable::open(kOverlayTable);
-                const std::vector<RuleChange> flush{SetRules{"service_10_0_1_5", {}, true}};
+                const std::vector<RuleChange> flush{SetRules{kWebChain, {}, true}};
                 ASSERT_TRUE(table->apply(flush, overlay_maps()));
               }),
-              ElementsAre(HasSubstr("network net1: set rules of service_10_0_1_5")));
+              ElementsAre(HasSubstr("network net1: set rules of " + kWebChain)));
 }
 
 TEST_F(OverlaysRepairTest, MendsRulesThatWereReplaced) {
   EXPECT_THAT(mend([] {
                 auto table = NftTable::open(kOverlayTable);
                 const Rule other{{}, Balance{{{ip("10.0.1.11"), 0}}}};
-                const std::vector<RuleChange> change{SetRules{"service_10_0_1_5", {other}, true}};
+                const std::vector<RuleChange> change{SetRules{kWebChain, {other}, true}};
                 ASSERT_TRUE(table->apply(change, overlay_maps()));
               }),
-              ElementsAre(HasSubstr("set rules of service_10_0_1_5")));
+              ElementsAre(HasSubstr("set rules of " + kWebChain)));
 }
 
 TEST_F(OverlaysRepairTest, MendsATableThatWasRemoved) {
@@ -234,7 +237,69 @@ TEST_F(OverlaysRepairTest, MendsATableThatWasRemoved) {
     ASSERT_TRUE(table->remove());
   });
   EXPECT_THAT(found, AllOf(Contains(HasSubstr("add chain to_backends")),
-                           Contains(HasSubstr("add element services { 10.0.1.5"))));
+                           Contains(HasSubstr("/services { 10.0.1.5"))));
+}
+
+TEST_F(OverlaysRepairTest, MendsAShardThatWasRemoved) {
+  const auto found = mend([] {
+    auto shard = NftTable::open(table_of(kOverlayTable, kWebChain));
+    ASSERT_TRUE(shard->remove());
+  });
+  EXPECT_THAT(found, AllOf(Contains(HasSubstr("add chain " + kWebChain)),
+                           Not(Contains(HasSubstr("add chain to_self")))));
+}
+
+// What was noted of datagrams went with the table, the flows did not.
+TEST_F(OverlaysRepairTest, ARemovedTablePinsNoDatagrams) {
+  auto datagrams = Client::udp(client_.netns_path, kWeb, 80);
+  const bool near = datagrams.ask() == "near 10.0.1.9";
+  mend([] {
+    auto table = NftTable::open(kOverlayTable);
+    ASSERT_TRUE(table->remove());
+  });
+  fabric_.apply(*a_, {everything({near ? "10.0.1.21" : "10.0.1.11"}).back()});
+  EXPECT_EQ(datagrams.ask(), near ? "far 10.0.1.9" : "near 10.0.1.9");
+}
+
+// All in one table, and nothing noted of datagrams.
+Ruleset rules_before_shards() {
+  auto rules = plan_overlay_frame(testing::overlay(kNet, 4097, {"10.0.1.1/24"}), 1450, {0}).rules;
+  std::erase_if(rules.maps, [](const auto& map) { return map.second.noted; });
+  std::erase_if(rules.chains.at("to_self").rules,
+                [](const Rule& rule) { return std::holds_alternative<NoteAsked>(rule.action); });
+  rules.chains["service_10_0_1_5"].rules =
+      balance_rules({}, {{ip("10.0.1.11"), 0}, {ip("10.0.1.21"), 0}});
+  rules.elements["services"][ip(kWeb)] = GoToChain{"service_10_0_1_5"};
+  for (const auto* address : {"10.0.1.9", "10.0.1.11"}) {
+    rules.elements["self"][AddressPair{ip(address), ip(address)}] = std::monostate{};
+  }
+  return rules;
+}
+
+TEST_F(OverlaysRepairTest, TakesOverWhatADaemonMadeThatKnewNoShards) {
+  auto stream = Client::tcp(client_.netns_path, kWeb, 80);
+  auto datagrams = Client::udp(client_.netns_path, kWeb, 80);
+  const bool near = datagrams.ask() == "near 10.0.1.9";
+  const auto answer = stream.ask();
+  fabric_.end_daemon(*a_);
+  fabric_.in_network(*a_, kNet, [] {
+    auto table = NftTable::open(kOverlayTable);
+    const auto replaced = table->replace(rules_before_shards());
+    ASSERT_TRUE(replaced) << replaced.error().message;
+  });
+  expect_all_works();
+  fabric_.begin_daemon(*a_);
+  replace(*a_, everything());
+  expect_all_works();
+  EXPECT_EQ(check(*a_).differences, 0u);
+  fabric_.in_network(*a_, kNet, [] {
+    const auto found = NftTable::open(kOverlayTable)->read();
+    EXPECT_FALSE(found->chains.contains("service_10_0_1_5"));
+    EXPECT_THAT(found->elements.at("services"), IsEmpty());
+  });
+  fabric_.apply(*a_, {everything({near ? "10.0.1.21" : "10.0.1.11"}).back()});
+  EXPECT_EQ(datagrams.ask(), near ? "far 10.0.1.9" : "near 10.0.1.9");
+  EXPECT_EQ(stream.ask(), answer);
 }
 
 TEST_F(OverlaysRepairTest, AChangeThatMeetsARemovedTableMendsIt) {
@@ -409,7 +474,7 @@ TEST_F(OverlaysRepairTest, AnIdentifierInUseNamesTheNetworkAndTheOthersAreMade) 
 class WithoutBridgeFilter {
  public:
   explicit WithoutBridgeFilter(const std::string& folder) {
-    const auto plan = plan_overlay_frame(testing::overlay("", 1, {"10.0.2.1/24"}), 1450, true);
+    const auto plan = plan_overlay_frame(testing::overlay("", 1, {"10.0.2.1/24"}), 1450, {0});
     for (const auto& [path, value] : plan.sysctls) {
       if (path.starts_with("net/bridge/")) continue;
       const auto file = folder + "/" + path;

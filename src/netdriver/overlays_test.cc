@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "netdriver/links.h"
+#include "netdriver/nft_table.h"
 #include "netdriver/overlay_testing.h"
+#include "network/overlay_plan.h"
 
 namespace shoal::netdriver {
 namespace {
@@ -202,6 +204,28 @@ TEST_F(OverlaysTest, AWithdrawnBackendFinishesItsConnectionsAndLosesItsDatagrams
   EXPECT_EQ(datagrams.ask(), "two 10.0.1.9");
   EXPECT_EQ(direct.ask(), "one 10.0.1.9");
   EXPECT_EQ(ask(client, kWeb, 2), (std::vector<std::string>{"two 10.0.1.9", "two 10.0.1.9"}));
+}
+
+TEST_F(OverlaysTest, OnlyServicesThatWereSentDatagramsAreNoted) {
+  const auto client = join(*a_, "client", {"10.0.1.9/24"});
+  const auto one = join(*b_, "one", {"10.0.1.21/24"});
+  const Server streams(one.netns_path, Server::Kind::Tcp, 80, "one");
+  const Server datagrams(one.netns_path, Server::Kind::Udp, 80, "one");
+  serve({"10.0.1.21"});
+  const auto noted = [&](const std::string& address) {
+    bool found = false;
+    fabric_.in_network(*a_, kNet, [&] {
+      auto table = NftTable::open(kOverlayTable);
+      found = table->has(overlay_datagrams(ip(address).family()), ip(address)).value();
+    });
+    return found;
+  };
+  EXPECT_EQ(Client::tcp(client.netns_path, kWeb, 80).ask(), "one 10.0.1.9");
+  EXPECT_EQ(Client::udp(client.netns_path, "10.0.1.21", 80).ask(), "one 10.0.1.9");
+  EXPECT_FALSE(noted(kWeb));
+  EXPECT_FALSE(noted("10.0.1.21"));
+  EXPECT_EQ(Client::udp(client.netns_path, kWeb, 80).ask(), "one 10.0.1.9");
+  EXPECT_TRUE(noted(kWeb));
 }
 
 TEST_F(OverlaysTest, ADroppedPeersConnectionsAreReset) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "network/shards.h"
 
 namespace shoal::network {
 namespace {
@@ -14,8 +15,10 @@ struct Names {
   Family family;
   const char* services;  // virtual address -> the chain of its backends
   const char* self;      // everybody of this host, paired with itself
+  const char* datagrams;
 };
-constexpr Names kNames[] = {{Family::V4, "services", "self"}, {Family::V6, "services6", "self6"}};
+constexpr Names kNames[] = {{Family::V4, "services", "self", "datagrams"},
+                            {Family::V6, "services6", "self6", "datagrams6"}};
 
 const Names& names_of(Family family) {
   return family == Family::V4 ? kNames[0] : kNames[1];
@@ -25,27 +28,41 @@ const Names& names_of(Family family) {
 std::string chain_of(const IpAddress& virtual_ip) {
   auto name = "service_" + virtual_ip.str();
   std::ranges::replace_if(name, [](char c) { return c == '.' || c == ':'; }, '_');
-  return name;
+  return in_shard(overlay_shard(virtual_ip), name);
 }
 
 uint8_t host_length(const IpAddress& ip) {
   return uint8_t(ip.size() * 8);
 }
 
-Ruleset frame_rules() {
-  using Leads = MapShape::Leads;
-  using Keys = MapShape::Keys;
-  Ruleset rules;
-  auto& in = rules.chains["to_backends"];
-  auto& out = rules.chains["to_self"];
+// What leads to the services of one shard.
+void add_shard(size_t shard, Ruleset& rules) {
+  auto& in = rules.chains[in_shard(shard, "to_backends")];
   in.base = BaseChain{true, Hook::Prerouting, Priority::DestinationNat};
-  out.base = BaseChain{true, Hook::Postrouting, Priority::SourceNat};
-  for (const auto& [family, services, self] : kNames) {
-    rules.maps[services] = {Leads::ToChain, Keys::Address, family};
-    rules.maps[self] = {Leads::Nowhere, Keys::AddressPair, family};
+  for (const auto& names : kNames) {
+    const auto services = in_shard(shard, names.services);
+    rules.maps[services] = {MapShape::Leads::ToChain, MapShape::Keys::Address, names.family};
     in.rules.push_back({{IsNotIcmp{}}, FollowMap{services}});
+  }
+}
+
+Ruleset frame_rules(const std::set<size_t>& shards) {
+  Ruleset rules;
+  add_shard(0, rules);
+  for (const auto shard : shards) {
+    if (shard != 0) add_shard(shard, rules);
+  }
+  auto& out = rules.chains["to_self"];
+  out.base = BaseChain{true, Hook::Postrouting, Priority::SourceNat};
+  for (const auto& names : kNames) {
+    using Keys = MapShape::Keys;
+    rules.maps[names.self] = {MapShape::Leads::Nowhere, Keys::AddressPair, names.family};
+    rules.maps[names.datagrams] = {MapShape::Leads::Nowhere, Keys::Address, names.family, true};
+    const Rule note{{IsProtocol{PortProtocol::Udp}, IsTranslated{}}, NoteAsked{names.datagrams}};
     // Who is served by itself would answer itself past the translation: its peer is the service.
-    out.rules.push_back({{IsTranslated{}, AddressesAreIn{self}}, SourceFromAsked{family}});
+    const Rule hide{{IsTranslated{}, AddressesAreIn{names.self}}, SourceFromAsked{names.family}};
+    out.rules.push_back(note);
+    out.rules.push_back(hide);
   }
   return rules;
 }
@@ -118,14 +135,16 @@ std::set<Subnet> without(const std::set<Subnet>& all, const std::set<Subnet>& so
 
 }  // namespace
 
-OverlayPlan plan_overlay_frame(const OverlayNetwork& network, int mtu, bool balances) {
+OverlayPlan plan_overlay_frame(const OverlayNetwork& network, int mtu,
+                               const std::set<size_t>& shards) {
   OverlayPlan plan;
+  const bool balances = !shards.empty() && !network.ingress;
   const bool ipv6 =
       std::ranges::any_of(network.subnets, [](const Subnet& s) { return !s.address.is_v4(); });
   plan.sysctls = frame_sysctls(ipv6, balances);
   plan.addresses.insert(network.subnets.begin(), network.subnets.end());
   plan.ports[kOverlayTunnel] = {false, mtu};
-  plan.rules = frame_rules();
+  plan.rules = frame_rules(shards);
   return plan;
 }
 
@@ -161,14 +180,28 @@ OverlayPlan plan_overlay_service(const OverlayService& service) {
     }
     if (backends.empty()) continue;
     const auto chain = chain_of(virtual_ip);
-    plan.rules.elements[names_of(virtual_ip.family()).services][virtual_ip] = GoToChain{chain};
+    const auto services =
+        in_shard(overlay_shard(virtual_ip), names_of(virtual_ip.family()).services);
+    plan.rules.elements[services][virtual_ip] = GoToChain{chain};
     plan.rules.chains[chain].rules = balance_rules({}, std::move(backends));
   }
   return plan;
 }
 
+std::string overlay_datagrams(Family family) {
+  return names_of(family).datagrams;
+}
+
+size_t overlay_shard(const IpAddress& virtual_ip) {
+  return shard_of(virtual_ip.bytes());
+}
+
 const MapShapes& overlay_maps() {
-  static const MapShapes kMaps = frame_rules().maps;
+  static const MapShapes kMaps = [] {
+    std::set<size_t> shards;
+    for (size_t shard = 0; shard < kShards; ++shard) shards.insert(shard);
+    return frame_rules(shards).maps;
+  }();
   return kMaps;
 }
 

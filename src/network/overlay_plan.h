@@ -79,14 +79,23 @@ struct OverlayStation {
   std::vector<IpAddress> addresses;
 };
 
-// `balances`: it may have services with virtual addresses, so that bridged packets meet the rules.
-OverlayPlan plan_overlay_frame(const OverlayNetwork& network, int mtu, bool balances);
+// `shards`: those with services. With any, bridged packets meet the rules, unless it is the ingress
+// network.
+OverlayPlan plan_overlay_frame(const OverlayNetwork& network, int mtu,
+                               const std::set<size_t>& shards);
 OverlayPlan plan_overlay_station(const OverlayStation& station, int mtu);
 // Its addresses; and a chain a family with backends. Without backends nobody listens at the
 // address, which the kernel refuses by itself, at once.
 OverlayPlan plan_overlay_service(const OverlayService& service);
 
-// Of the frame's rules.
+// The set of the virtual addresses that ever gave a datagram to a backend: to look for such flows
+// takes long.
+std::string overlay_datagrams(Family family);
+
+// In which shard the rules of a virtual address are.
+size_t overlay_shard(const IpAddress& virtual_ip);
+
+// Of the frame's rules, in every shard.
 const MapShapes& overlay_maps();
 
 // Adds a part. Two parts never plan the same thing.

@@ -25,7 +25,7 @@ std::string lines(const OverlayDiff& diff) {
 }
 
 TEST(OverlayPlan, TheFrameReadsAsNftWouldPrintIt) {
-  const auto plan = plan_overlay_frame(network({"10.0.1.1/24", "fd00:1::1/64"}), 1450, true);
+  const auto plan = plan_overlay_frame(network({"10.0.1.1/24", "fd00:1::1/64"}), 1450, {0, 3});
   EXPECT_EQ(to_text(plan), R"(sysctl net/bridge/bridge-nf-call-arptables = 0
 sysctl net/bridge/bridge-nf-call-ip6tables = 1
 sysctl net/bridge/bridge-nf-call-iptables = 1
@@ -47,6 +47,16 @@ address 10.0.1.1/24
 address fd00:1::1/64
 port vx0 mtu 1450
 table inet shoal_overlay {
+  set datagrams {
+    type ipv4_addr
+    size 1048576
+    flags dynamic
+  }
+  set datagrams6 {
+    type ipv6_addr
+    size 1048576
+    flags dynamic
+  }
   set self {
     type ipv4_addr . ipv4_addr
   }
@@ -66,15 +76,30 @@ table inet shoal_overlay {
   }
   chain to_self {
     type nat hook postrouting priority 100
+    meta l4proto udp ct status dnat add @datagrams { ct original ip daddr }
     ct status dnat ip saddr . ip daddr @self snat ip to ct original ip daddr
+    meta l4proto udp ct status dnat add @datagrams6 { ct original ip6 daddr }
     ct status dnat ip6 saddr . ip6 daddr @self6 snat ip6 to ct original ip6 daddr
+  }
+}
+table inet shoal_overlay_3 {
+  map services {
+    type ipv4_addr : verdict
+  }
+  map services6 {
+    type ipv6_addr : verdict
+  }
+  chain to_backends {
+    type nat hook prerouting priority -100
+    meta l4proto != icmp meta l4proto != ipv6-icmp ip daddr vmap @services
+    meta l4proto != icmp meta l4proto != ipv6-icmp ip6 daddr vmap @services6
   }
 }
 )");
 }
 
 TEST(OverlayPlan, WithoutVirtualAddressesBridgedPacketsMeetNoRules) {
-  const auto plan = plan_overlay_frame(network({"10.0.1.1/24"}), 1450, false);
+  const auto plan = plan_overlay_frame(network({"10.0.1.1/24"}), 1450, {});
   EXPECT_EQ(plan.sysctls.at("net/bridge/bridge-nf-call-iptables"), "0");
   EXPECT_EQ(plan.sysctls.at("net/bridge/bridge-nf-call-ip6tables"), "0");
   EXPECT_FALSE(plan.sysctls.contains("net/netfilter/nf_conntrack_tcp_loose"));
@@ -118,16 +143,16 @@ TEST(OverlayPlan, AServiceIsAnAddressAChainAndAnElementOfEachFamily) {
   EXPECT_EQ(lines(diff({}, plan_overlay_service(service))),
             "add address 10.0.1.5/32\n"
             "add address fd00:1::5/128\n"
-            "add chain service_10_0_1_5\n"
-            "add chain service_fd00_1__5\n"
-            "set rules of service_10_0_1_5\n"
+            "add chain 5/service_10_0_1_5\n"
+            "add chain 7/service_fd00_1__5\n"
+            "set rules of 5/service_10_0_1_5\n"
             "    dnat ip to numgen inc mod 2 map { 0 : 10.0.1.11, 1 : 10.0.1.21 }\n"
             "    dnat ip to 10.0.1.11\n"
-            "set rules of service_fd00_1__5\n"
+            "set rules of 7/service_fd00_1__5\n"
             "    dnat ip6 to numgen inc mod 1 map { 0 : fd00:1::11 }\n"
             "    dnat ip6 to fd00:1::11\n"
-            "add element services { 10.0.1.5 : goto service_10_0_1_5 }\n"
-            "add element services6 { fd00:1::5 : goto service_fd00_1__5 }\n");
+            "add element 5/services { 10.0.1.5 : goto service_10_0_1_5 }\n"
+            "add element 7/services6 { fd00:1::5 : goto service_fd00_1__5 }\n");
 }
 
 TEST(OverlayPlan, AServiceWithoutBackendsKeepsOnlyItsAddress) {
@@ -135,15 +160,15 @@ TEST(OverlayPlan, AServiceWithoutBackendsKeepsOnlyItsAddress) {
   const auto served = plan_overlay_service(service);
   service.backends.clear();
   EXPECT_EQ(lines(diff(served, plan_overlay_service(service))),
-            "remove element services { 10.0.1.5 }\n"
-            "remove chain service_10_0_1_5\n");
+            "remove element 5/services { 10.0.1.5 }\n"
+            "remove chain 5/service_10_0_1_5\n");
 }
 
 TEST(OverlayPlan, AnotherServiceThatTakesTheAddressChangesOneChain) {
   const auto before = plan_overlay_service({"old", {ip("10.0.1.5")}, {ip("10.0.1.11")}});
   const auto after = plan_overlay_service({"new", {ip("10.0.1.5")}, {ip("10.0.1.12")}});
   EXPECT_EQ(lines(diff(before, after)),
-            "set rules of service_10_0_1_5\n"
+            "set rules of 5/service_10_0_1_5\n"
             "    dnat ip to numgen inc mod 1 map { 0 : 10.0.1.12 }\n"
             "    dnat ip to 10.0.1.12\n");
   EXPECT_TRUE(diff(after, after).empty());

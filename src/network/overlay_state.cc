@@ -105,7 +105,7 @@ bool OverlayState::is_stranger(const IpAddress& ip) const {
 // ---- Parts.
 
 OverlayPlan OverlayState::frame_part() const {
-  return plan_overlay_frame(network_, mtu_, balances());
+  return plan_overlay_frame(network_, mtu_, shards_);
 }
 
 OverlayPlan OverlayState::station_part(const MacAddress& mac) const {
@@ -259,9 +259,10 @@ Result<void> OverlayState::put(const OverlayService& service) {
                        kOverlayServicesMax);
   }
   touch_service(service.id);
-  if (!balanced_ && !service.virtual_ips.empty()) {
+  for (const auto& ip : service.virtual_ips) {
+    if (shards_.contains(overlay_shard(ip))) continue;
     if (!old_frame_) old_frame_ = frame_part();
-    balanced_ = true;
+    shards_.insert(overlay_shard(ip));
   }
   end_withdrawn(at == services_.end() ? nullptr : &at->second, service);
   if (at != services_.end()) {

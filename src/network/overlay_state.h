@@ -76,7 +76,6 @@ class OverlayState {
   OverlayState(OverlayNetwork network, const OverlayHost& host);
 
   bool contains(const IpAddress& ip) const;
-  bool balances() const { return balanced_ && !network_.ingress; }
   const OverlayLocal* local_at(const MacAddress& mac) const;
   bool is_stranger(const IpAddress& ip) const;
 
@@ -93,7 +92,8 @@ class OverlayState {
   OverlayNetwork network_;
   OverlayHost host_;
   int mtu_ = 0;
-  bool balanced_ = false;  // It stays so: flows to a service that is gone go on to their end.
+  // With virtual addresses. They stay so: flows to a service that is gone go on to their end.
+  std::set<size_t> shards_;
   std::map<IpAddress, OverlayPeer> peers_;
   std::map<MacAddress, std::set<IpAddress>> stations_;  // the peers' addresses
   std::map<std::string, OverlayService> services_;

@@ -56,7 +56,7 @@ TEST(OverlayState, AChangeCostsWhatItTouches) {
   EXPECT_FALSE(net.take_step().diff.empty());
   EXPECT_TRUE(net.take_step().diff.empty());
   ASSERT_TRUE(net.put(OverlayService{"web", {kVirtual}, {ip("10.0.1.100")}}));
-  EXPECT_THAT(lines(net), ElementsAre("set rules of service_10_0_1_5\n    dnat ip to numgen inc "
+  EXPECT_THAT(lines(net), ElementsAre("set rules of 5/service_10_0_1_5\n    dnat ip to numgen inc "
                                       "mod 1 map { 0 : 10.0.1.100 }\n    dnat ip to 10.0.1.100"));
 }
 

@@ -131,22 +131,21 @@ void diff_elements(const Ruleset& from, const Ruleset& to, std::vector<RuleChang
     const auto found = rules.elements.find(map);
     return found == rules.elements.end() ? kNone : found->second;
   };
-  for (const auto& [name, elements] : from.elements) {
-    const auto& wanted = of(to, name);
-    for (const auto& [key, target] : elements) {
-      const auto kept = wanted.find(key);
-      if (kept == wanted.end() || kept->second != target) {
-        changes.push_back(RemoveElement{name, key});
-      }
-    }
-  }
+  // What is new comes first: when there is too much for one transaction, what moves from one map to
+  // another is at both places for a while, not at none.
   for (const auto& [name, elements] : to.elements) {
     const auto& present = of(from, name);
     for (const auto& [key, target] : elements) {
       const auto had = present.find(key);
-      if (had == present.end() || had->second != target) {
-        changes.push_back(AddElement{name, key, target});
-      }
+      if (had != present.end() && had->second == target) continue;
+      if (had != present.end()) changes.push_back(RemoveElement{name, key});
+      changes.push_back(AddElement{name, key, target});
+    }
+  }
+  for (const auto& [name, elements] : from.elements) {
+    const auto& wanted = of(to, name);
+    for (const auto& [key, target] : elements) {
+      if (!wanted.contains(key)) changes.push_back(RemoveElement{name, key});
     }
   }
 }

@@ -122,9 +122,9 @@ TEST(Plan, AServiceThatLosesItsLastBackendRefuses) {
   const auto served = plan_ingress({Udp, 53, {{kWeb, 53}}});
   const auto idle = plan_ingress({Udp, 53, {}});
   EXPECT_EQ(to_text(diff(served, idle)),
+            "add element services_idle { udp . 53 }\n"
             "remove element services { udp . 53 }\n"
             "remove element services_busy { udp . 53 }\n"
-            "add element services_idle { udp . 53 }\n"
             "remove chain service_udp_53\n");
   EXPECT_EQ(to_text(diff(idle, Plan{})), "remove element services_idle { udp . 53 }\n");
 }

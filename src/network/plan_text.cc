@@ -20,6 +20,7 @@ std::string link_text(const std::string& name, const LinkPlan& link) {
 // The whole map or chain is not at hand here: a rule that follows a map is named by the map alone.
 std::string rule_text(const Rule& rule) {
   if (const auto* follow = std::get_if<FollowMap>(&rule.action)) return "follow " + follow->map;
+  if (const auto* note = std::get_if<NoteAsked>(&rule.action)) return "note in " + note->set;
   for (const auto& condition : rule.conditions) {
     if (const auto* pair = std::get_if<AddressesAreIn>(&condition)) return "ask " + pair->set;
   }

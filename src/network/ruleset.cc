@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "network/shards.h"
 
 namespace shoal::network {
 namespace {
@@ -55,10 +56,12 @@ std::string text_of(const Condition& condition, const MapShapes& maps) {
                                                          : "ct state established,related");
           },
           [](const IsTranslated&) { return std::string("ct status dnat"); },
-          [](const PortIsIn& c) { return fmt::format("meta l4proto . th dport @{}", c.set); },
+          [](const PortIsIn& c) {
+            return fmt::format("meta l4proto . th dport @{}", local_name(c.set));
+          },
           [&](const AddressesAreIn& c) {
             const auto word = address_word(shape_of(c.set, maps).family);
-            return fmt::format("{0} saddr . {0} daddr @{1}", word, c.set);
+            return fmt::format("{0} saddr . {0} daddr @{1}", word, local_name(c.set));
           },
           [](const IsMidStream&) {
             return std::string("tcp flags & (fin | syn | rst | ack) != syn");
@@ -89,9 +92,9 @@ std::string key_text(const MapShape& map) {
 std::string follow_text(const FollowMap& action, const MapShapes& maps) {
   const auto& map = shape_of(action.map, maps);
   return map.leads == MapShape::Leads::ToChain
-             ? fmt::format("{} vmap @{}", key_text(map), action.map)
+             ? fmt::format("{} vmap @{}", key_text(map), local_name(action.map))
              : fmt::format("dnat {} to {} map @{}", address_word(map.family), key_text(map),
-                           action.map);
+                           local_name(action.map));
 }
 
 std::string balance_text(const Balance& action) {
@@ -114,7 +117,7 @@ std::string text_of(const Action& action, const MapShapes& maps) {
                                            : "reject with icmpx port-unreachable");
           },
           [](const Masquerade&) { return std::string("masquerade"); },
-          [](const Jump& a) { return "jump " + a.chain; },
+          [](const Jump& a) { return fmt::format("jump {}", local_name(a.chain)); },
           [&](const FollowMap& a) { return follow_text(a, maps); },
           [](const Balance& a) { return balance_text(a); },
           [](const SendTo& a) {
@@ -123,6 +126,10 @@ std::string text_of(const Action& action, const MapShapes& maps) {
           },
           [](const SourceFromAsked& a) {
             return fmt::format("snat {0} to ct original {0} daddr", address_word(a.family));
+          },
+          [&](const NoteAsked& a) {
+            return fmt::format("add @{} {{ ct original {} daddr }}", local_name(a.set),
+                               address_word(shape_of(a.set, maps).family));
           },
       },
       action);
@@ -165,7 +172,9 @@ std::string map_text(const std::string& name, const MapShape& map, const Ruleset
   if (map.leads == MapShape::Leads::ToBackend) {
     data = fmt::format(" : {} . inet_service", address_type(map.family));
   }
-  auto text = fmt::format("  {} {} {{\n    type {}{}\n", is_set ? "set" : "map", name, key, data);
+  auto text = fmt::format("  {} {} {{\n    type {}{}\n", is_set ? "set" : "map", local_name(name),
+                          key, data);
+  if (map.noted) text += fmt::format("    size {}\n    flags dynamic\n", kNotedMax);
   if (const auto found = ruleset.elements.find(name); found != ruleset.elements.end()) {
     std::vector<std::string> elements;
     for (const auto& [port, target] : found->second) {
@@ -178,13 +187,30 @@ std::string map_text(const std::string& name, const MapShape& map, const Ruleset
 }
 
 std::string chain_text(const std::string& name, const Chain& chain, const Ruleset& ruleset) {
-  auto text = fmt::format("  chain {} {{\n", name);
+  auto text = fmt::format("  chain {} {{\n", local_name(name));
   if (chain.base) {
     text += fmt::format("    type {} hook {} priority {}\n", chain.base->nat ? "nat" : "filter",
                         hook_word(chain.base->hook), int(chain.base->priority));
   }
   for (const auto& rule : chain.rules) text += "    " + to_text(rule, ruleset.maps) + "\n";
   return text + "  }\n";
+}
+
+// What is in one of the ruleset's tables.
+std::string table_text(const Ruleset& ruleset, const std::string& base, const std::string& table) {
+  const auto is_here = [&](const auto& item) { return table_of(base, item.first) == table; };
+  // Chains before maps: an element may name a chain, which nft wants to have read by then.
+  std::string text;
+  for (const auto& item : ruleset.chains) {
+    if (!item.second.base && is_here(item)) text += chain_text(item.first, item.second, ruleset);
+  }
+  for (const auto& item : ruleset.maps) {
+    if (is_here(item)) text += map_text(item.first, item.second, ruleset);
+  }
+  for (const auto& item : ruleset.chains) {
+    if (item.second.base && is_here(item)) text += chain_text(item.first, item.second, ruleset);
+  }
+  return text;
 }
 
 }  // namespace
@@ -204,12 +230,13 @@ std::string to_text(const MapKey& key) {
 }
 
 std::string to_text(const MapTarget& target) {
-  return std::visit(Overloaded{
-                        [](std::monostate) { return std::string(); },
-                        [](const Backend& backend) { return endpoint_text(backend); },
-                        [](const GoToChain& to) { return "goto " + to.chain; },
-                    },
-                    target);
+  return std::visit(
+      Overloaded{
+          [](std::monostate) { return std::string(); },
+          [](const Backend& backend) { return endpoint_text(backend); },
+          [](const GoToChain& to) { return fmt::format("goto {}", local_name(to.chain)); },
+      },
+      target);
 }
 
 std::string to_text(const Rule& rule, const MapShapes& maps) {
@@ -231,16 +258,14 @@ std::vector<Rule> balance_rules(const std::vector<Condition>& conditions,
 }
 
 std::string to_text(const Ruleset& ruleset, const std::string& table) {
-  // Chains before maps: an element may name a chain, which nft wants to have read by then.
-  auto text = fmt::format("table inet {} {{\n", table);
-  for (const auto& [name, chain] : ruleset.chains) {
-    if (!chain.base) text += chain_text(name, chain, ruleset);
+  std::string text;
+  for (size_t shard = 0; shard < kShards; ++shard) {
+    const auto name = table_of(table, in_shard(shard, ""));
+    const auto inside = table_text(ruleset, table, name);
+    if (shard == 0 || !inside.empty())
+      text += fmt::format("table inet {} {{\n{}}}\n", name, inside);
   }
-  for (const auto& [name, map] : ruleset.maps) text += map_text(name, map, ruleset);
-  for (const auto& [name, chain] : ruleset.chains) {
-    if (chain.base) text += chain_text(name, chain, ruleset);
-  }
-  return text + "}\n";
+  return text;
 }
 
 }  // namespace shoal::network

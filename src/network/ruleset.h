@@ -1,9 +1,9 @@
 // nftables as values: the part of its language that the data plane speaks, in words of the data
 // plane. to_text() prints it as nft(8) would; netdriver/ encodes it for the kernel.
 //
-// One table of family inet. Its maps are keyed by a port, an address or both, so that publishing
-// one more port, or one more service, is one more element, not one more rule that each packet
-// meets.
+// One table of family inet, and its shards (shards.h). Its maps are keyed by a port, an address or
+// both, so that publishing one more port, or one more service, is one more element, not one more
+// rule that each packet meets.
 #pragma once
 
 #include <compare>
@@ -118,8 +118,13 @@ struct SourceFromAsked {
   Family family = Family::V4;
   auto operator<=>(const SourceFromAsked&) const = default;
 };
+// The address that the flow's client asked for is put into the set; the next rule goes on.
+struct NoteAsked {
+  std::string set;
+  auto operator<=>(const NoteAsked&) const = default;
+};
 using Action = std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance, SendTo,
-                            SourceFromAsked>;
+                            SourceFromAsked, NoteAsked>;
 
 struct Rule {
   std::vector<Condition> conditions;
@@ -182,9 +187,13 @@ struct MapShape {
   Leads leads = Leads::Nowhere;
   Keys keys = Keys::Port;
   Family family = Family::V4;  // of the keys' and the backends' addresses
+  bool noted = false;          // packets put into it (NoteAsked): what is in it is in no plan
   auto operator<=>(const MapShape&) const = default;
 };
 using MapShapes = std::map<std::string, MapShape>;  // by the map's name
+
+// What a set of noted addresses takes: every address of a /12. One is never taken out again.
+inline constexpr uint32_t kNotedMax = 1 << 20;
 
 struct Ruleset {
   MapShapes maps;
@@ -193,7 +202,7 @@ struct Ruleset {
   auto operator<=>(const Ruleset&) const = default;
 };
 
-// As a file that `nft -f` reads, the table named `table`.
+// As a file that `nft -f` reads, the table named `table` and its shards behind it.
 std::string to_text(const Ruleset& ruleset, const std::string& table);
 
 // `maps` has every map that the rule names.
