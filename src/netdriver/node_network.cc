@@ -15,6 +15,7 @@
 #include "netdriver/worker.h"
 #include "network/address_pool.h"
 #include "network/plan.h"
+#include "network/shards.h"
 #include "os/file.h"
 
 namespace shoal::netdriver {
@@ -130,7 +131,7 @@ struct NodeNetwork::Impl {
   const NodeNetworkOptions options;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // For what comes back by itself.
   BridgeConfig bridge;
-  network::MapShapes maps;  // the frame's
+  network::MapShapes maps;  // the frame's and every shard's
   std::optional<network::AddressPool> pool;
   HostPorts host_ports;  // Outlives whatever holds ports.
   ServicePorts services;
@@ -292,6 +293,9 @@ os::Co<Result<void>> NodeNetwork::Impl::start(std::vector<Endpoint> running) {
 
   auto plan = whole_plan();
   maps = plan.rules.maps;
+  for (size_t shard = 1; shard < network::kShards; ++shard) {
+    maps.merge(network::plan_ingress_shard(shard).rules.maps);
+  }
   // Services are served as before until set_ports() says what they are now.
   for (const auto& [port, part] : network::ingress_parts(found.rules)) {
     network::add_part(plan, part);

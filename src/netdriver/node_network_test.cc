@@ -373,6 +373,31 @@ TEST_F(ServiceTest, ARestartedDaemonFindsEverythingAndNoConnectionNotices) {
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
 }
 
+TEST_F(ServiceTest, TakesOverServicesOfADaemonThatKnewNoShards) {
+  const auto before = network_->endpoints();
+  auto open = Client::tcp(host_.outside(), kHostAddress, 8080);
+  const auto served_by = open.ask();
+  end();
+  auto old = network::plan_frame({"shoal0", *network::Subnet::parse("172.17.0.1/16")}).rules;
+  const network::PortKey port{{}, Tcp, 8080};
+  old.chains["service_tcp_8080"].rules =
+      network::balance_rules({network::IsProtocol{Tcp}}, backends_);
+  old.elements["services"][port] = network::GoToChain{"service_tcp_8080"};
+  old.elements["services_busy"][port] = std::monostate{};
+  auto table = NftTable::open("shoal_node");
+  ASSERT_TRUE(table->replace(old));
+
+  begin(before);
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+  serve({{Tcp, 8080, {backends_[1]}}});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "b 192.0.2.2");
+  EXPECT_EQ(open.ask(), served_by);
+  const auto found = table->read();
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_FALSE(found->chains.contains("service_tcp_8080"));
+  EXPECT_FALSE(found->elements.at("services").contains(port));
+}
+
 TEST_F(NodeNetworkTest, AContainerMayComeBackWhileItsLinkStillGoes) {
   for (int i = 0; i < 5; ++i) {
     const auto web = connect("web", {{Tcp, {}, 8081, 80}});

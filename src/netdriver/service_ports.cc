@@ -4,6 +4,7 @@
 #include <set>
 
 #include "netdriver/node_network.h"
+#include "network/shards.h"
 
 namespace shoal::netdriver {
 namespace {
@@ -69,6 +70,9 @@ void ServicePorts::adopt(const network::Ruleset& found) {
     const Key key = key_of(port);
     served_[key] = Served{.port = port, .part = std::move(part), .adopted = true};
   }
+  for (const auto& [map, shape] : found.maps) {
+    if (const auto shard = network::shard_number(map); shard != 0) shards_.insert(shard);
+  }
 }
 
 Result<ServicePorts::Step> ServicePorts::set(std::vector<IngressPort> ports) {
@@ -108,6 +112,10 @@ void ServicePorts::put_one(IngressPort port, Step& step) {
       !served.part.rules.elements.empty())
     return;
   auto part = network::plan_ingress(port);
+  const auto shard = network::ingress_shard(port);
+  if (shard != 0 && !port.backends.empty() && shards_.insert(shard).second) {
+    append(step.rules, Plan{}, network::plan_ingress_shard(shard));
+  }
   append(step.rules, served.part, part);
   end_datagrams(served.port, port, step.end_flows);
   served.port = std::move(port);
@@ -135,6 +143,7 @@ Result<std::unique_ptr<HeldPort>> ServicePorts::hold(const Key& key) {
 }
 
 void ServicePorts::add_parts(Plan& plan) const {
+  for (const auto shard : shards_) network::add_part(plan, network::plan_ingress_shard(shard));
   for (const auto& [key, served] : served_) {
     if (!served.adopted) network::add_part(plan, served.part);
   }

@@ -7,6 +7,7 @@
 #include <compare>
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/result.h"
@@ -34,7 +35,8 @@ class ServicePorts {
   Result<Step> change(std::vector<network::IngressPort> put,
                       std::vector<network::IngressPort> gone);
 
-  // Adds all parts; those adopted whose rules are not known are left out.
+  // Adds all parts and the shards that they are in; those adopted whose rules are not known are
+  // left out.
   void add_parts(network::Plan& plan) const;
 
  private:
@@ -58,6 +60,7 @@ class ServicePorts {
 
   HostPorts& host_ports_;
   std::map<Key, Served> served_;
+  std::set<size_t> shards_;  // that are made; one is never taken back
 };
 
 }  // namespace shoal::netdriver

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "network/shards.h"
 
 namespace shoal::network {
 namespace {
@@ -16,7 +17,8 @@ constexpr auto kBusy = "services_busy";   // ingress ports with, as a set
 constexpr auto kPublished = "published";  // the chain that asks the maps
 
 std::string service_chain(const IngressPort& port) {
-  return fmt::format("service_{}_{}", to_text(port.protocol), port.port);
+  return in_shard(ingress_shard(port),
+                  fmt::format("service_{}_{}", to_text(port.protocol), port.port));
 }
 
 Chain base_chain(bool nat, Hook hook, Priority priority, std::vector<Rule> rules) {
@@ -223,15 +225,37 @@ Plan plan_ingress(const IngressPort& port) {
     return plan;
   }
   const auto chain = service_chain(port);
-  plan.rules.chains[chain].rules = balance_rules({IsProtocol{port.protocol}}, port.backends);
-  plan.rules.elements[kServices][key] = GoToChain{chain};
+  plan.rules.chains[chain].rules =
+      balance_rules({ToThisHost{}, IsProtocol{port.protocol}}, port.backends);
+  plan.rules.elements[in_shard(ingress_shard(port), kServices)][key] = GoToChain{chain};
   plan.rules.elements[kBusy][key] = std::monostate{};
+  return plan;
+}
+
+size_t ingress_shard(const IngressPort& port) {
+  const uint8_t key[] = {uint8_t(port.port >> 8), uint8_t(port.port)};
+  return shard_of(key);
+}
+
+// Each looks at every new flow: whether it is for this host at all is asked only of what is found.
+Plan plan_ingress_shard(size_t shard) {
+  Plan plan;
+  const auto services = in_shard(shard, kServices);
+  plan.rules.maps[services] = {MapShape::Leads::ToChain, MapShape::Keys::Port, Family::V4};
+  const std::vector<Rule> follow{{{}, FollowMap{services}}};
+  plan.rules.chains[in_shard(shard, "nat_in")] =
+      base_chain(true, Hook::Prerouting, Priority::DestinationNat, follow);
+  plan.rules.chains[in_shard(shard, "nat_out")] =
+      base_chain(true, Hook::Output, Priority::DestinationNat, follow);
   return plan;
 }
 
 std::vector<std::pair<IngressPort, Plan>> ingress_parts(const Ruleset& found) {
   std::vector<std::pair<IngressPort, Plan>> parts;
-  for (const auto* map : {kServices, kIdle}) {
+  std::vector<std::string> maps;
+  for (size_t shard = 0; shard < kShards; ++shard) maps.push_back(in_shard(shard, kServices));
+  maps.push_back(kIdle);
+  for (const auto& map : maps) {
     const auto elements = found.elements.find(map);
     if (elements == found.elements.end()) continue;
     for (const auto& [key, target] : elements->second) {

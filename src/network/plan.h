@@ -69,6 +69,9 @@ Plan plan_frame(const BridgeConfig& bridge);
 Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint);
 // The chain of its backends and the element that leads there; without backends, its refusal.
 Plan plan_ingress(const IngressPort& port);
+// In which shard these are, and what leads into a shard: the frame has that of shard 0.
+size_t ingress_shard(const IngressPort& port);
+Plan plan_ingress_shard(size_t shard);
 
 // The parts of service ports in a ruleset that was read from the kernel. Their backends are not
 // known.

@@ -111,10 +111,10 @@ TEST(Plan, AChangedBackendReplacesOneRule) {
   const auto one = plan_ingress({Tcp, 8080, {{kWeb, 80}}});
   const auto two = plan_ingress({Tcp, 8080, {{kWeb, 80}, {kOther, 80}}});
   EXPECT_EQ(to_text(diff(one, two)),
-            "set rules of service_tcp_8080\n"
-            "    meta l4proto tcp dnat ip to numgen inc mod 2 map "
+            "set rules of 5/service_tcp_8080\n"
+            "    fib daddr type local meta l4proto tcp dnat ip to numgen inc mod 2 map "
             "{ 0 : 172.17.0.2 . 80, 1 : 172.17.0.3 . 80 }\n"
-            "    meta l4proto tcp dnat ip to 172.17.0.2 . 80\n");
+            "    fib daddr type local meta l4proto tcp dnat ip to 172.17.0.2 . 80\n");
   EXPECT_TRUE(diff(two, two).empty());
 }
 
@@ -123,9 +123,9 @@ TEST(Plan, AServiceThatLosesItsLastBackendRefuses) {
   const auto idle = plan_ingress({Udp, 53, {}});
   EXPECT_EQ(to_text(diff(served, idle)),
             "add element services_idle { udp . 53 }\n"
-            "remove element services { udp . 53 }\n"
+            "remove element 15/services { udp . 53 }\n"
             "remove element services_busy { udp . 53 }\n"
-            "remove chain service_udp_53\n");
+            "remove chain 15/service_udp_53\n");
   EXPECT_EQ(to_text(diff(idle, Plan{})), "remove element services_idle { udp . 53 }\n");
 }
 
@@ -157,6 +157,47 @@ TEST(Plan, FindsTheServicesInWhatTheKernelHas) {
   EXPECT_EQ(parts[0].second, served);
   EXPECT_EQ(parts[1].first, (IngressPort{Tcp, 8082, {}}));
   EXPECT_EQ(parts[1].second, idle);
+}
+
+TEST(Plan, FindsTheServicesOfADaemonThatKnewNoShards) {
+  auto plan = plan_frame(bridge());
+  Plan old;
+  old.rules.chains["service_tcp_8080"].rules = {{{}, SendTo{{kWeb, 80}}}};
+  old.rules.elements["services"][PortKey{{}, Tcp, 8080}] = GoToChain{"service_tcp_8080"};
+  old.rules.elements["services_busy"][PortKey{{}, Tcp, 8080}] = std::monostate{};
+  add_part(plan, old);
+  const auto parts = ingress_parts(plan.rules);
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_EQ(parts[0].second, old);
+  // The port is served at both places, or at one of them, but never at none.
+  EXPECT_EQ(to_text(diff(old, plan_ingress({Tcp, 8080, {{kWeb, 80}}}))),
+            "add chain 5/service_tcp_8080\n"
+            "set rules of 5/service_tcp_8080\n"
+            "    fib daddr type local meta l4proto tcp dnat ip to numgen inc mod 1 map "
+            "{ 0 : 172.17.0.2 . 80 }\n"
+            "    fib daddr type local meta l4proto tcp dnat ip to 172.17.0.2 . 80\n"
+            "add element 5/services { tcp . 8080 : goto service_tcp_8080 }\n"
+            "remove element services { tcp . 8080 }\n"
+            "remove chain service_tcp_8080\n");
+}
+
+TEST(Plan, AShardReadsAsNftWouldPrintIt) {
+  EXPECT_EQ(to_text(plan_ingress_shard(3).rules, "shoal_node"), R"(table inet shoal_node {
+}
+table inet shoal_node_3 {
+  map services {
+    type inet_proto . inet_service : verdict
+  }
+  chain nat_in {
+    type nat hook prerouting priority -100
+    meta l4proto . th dport vmap @services
+  }
+  chain nat_out {
+    type nat hook output priority -100
+    meta l4proto . th dport vmap @services
+  }
+}
+)");
 }
 
 TEST(PlanDeathTest, ThePartsOfAPlanNeverOverlap) {

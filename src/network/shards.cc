@@ -15,6 +15,15 @@ std::string_view shard_in(std::string_view name) {
   return end == name.npos ? std::string_view() : name.substr(0, end);
 }
 
+// Of a shard beside the table itself.
+std::optional<size_t> parse_shard(std::string_view text) {
+  size_t shard = 0;
+  const auto [end, error] = std::from_chars(text.begin(), text.end(), shard);
+  const bool is_number = error == std::errc() && end == text.end() && text[0] != '0';
+  if (!is_number || shard >= kShards) return std::nullopt;
+  return shard;
+}
+
 }  // namespace
 
 std::string in_shard(size_t shard, std::string_view name) {
@@ -33,6 +42,11 @@ std::string in_shard_of(std::string_view name, std::string_view other) {
   return shard.empty() ? std::string(other) : fmt::format("{}{}{}", shard, kSeparator, other);
 }
 
+size_t shard_number(std::string_view name) {
+  const auto shard = shard_in(name);
+  return shard.empty() ? 0 : parse_shard(shard).value();
+}
+
 std::string_view local_name(std::string_view name) {
   const auto end = name.find(kSeparator);
   return end == name.npos ? name : name.substr(end + 1);
@@ -47,12 +61,8 @@ std::optional<size_t> shard_of_table(std::string_view table, std::string_view fo
   if (!found.starts_with(table)) return std::nullopt;
   found.remove_prefix(table.size());
   if (found.empty()) return 0;
-  if (!found.starts_with('_') || found.starts_with("_0")) return std::nullopt;
-  found.remove_prefix(1);
-  size_t shard = 0;
-  const auto [end, error] = std::from_chars(found.begin(), found.end(), shard);
-  if (error != std::errc() || end != found.end() || shard >= kShards) return std::nullopt;
-  return shard;
+  if (!found.starts_with('_')) return std::nullopt;
+  return parse_shard(found.substr(1));
 }
 
 }  // namespace shoal::network

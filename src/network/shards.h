@@ -29,6 +29,7 @@ std::string in_shard_of(std::string_view name, std::string_view other);
 size_t shard_of(std::span<const uint8_t> key);
 
 // The parts of a name: "3/services" in TABLE is "services" in TABLE_3.
+size_t shard_number(std::string_view name);
 std::string_view local_name(std::string_view name);
 std::string table_of(std::string_view table, std::string_view name);
 // The reverse: 0 for TABLE, 3 for TABLE_3, nothing for tables of others.

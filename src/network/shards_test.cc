@@ -18,6 +18,7 @@ using ::testing::Lt;
 
 TEST(Shards, TheFirstIsTheTableItself) {
   EXPECT_EQ(in_shard(0, "services"), "services");
+  EXPECT_EQ(shard_number("services"), 0u);
   EXPECT_EQ(local_name("services"), "services");
   EXPECT_EQ(table_of("table", "services"), "table");
   EXPECT_EQ(in_shard_of("services", "chain"), "chain");
@@ -26,6 +27,7 @@ TEST(Shards, TheFirstIsTheTableItself) {
 TEST(Shards, ANameSaysItsTable) {
   const auto name = in_shard(12, "services");
   EXPECT_EQ(name, "12/services");
+  EXPECT_EQ(shard_number(name), 12u);
   EXPECT_EQ(local_name(name), "services");
   EXPECT_EQ(table_of("table", name), "table_12");
   EXPECT_EQ(in_shard_of(name, "chain"), "12/chain");
