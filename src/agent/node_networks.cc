@@ -154,6 +154,21 @@ os::Co<> NodeNetworks::publish(NetworkSteps steps) {
   }
 }
 
+os::Co<> NodeNetworks::keep_ports(os::StopToken stop) {
+  while (co_await loop_.sleep(kPortsAgainEvery, stop)) {
+    const auto regained = co_await ports_.retry_ports();
+    if (!regained) {
+      log_.warn("published ports that are free again are not served",
+                {{"reason", regained.error().message}});
+      continue;
+    }
+    for (const network::IngressPort& port : *regained) {
+      log_.info("a published port is free again and is served",
+                {{"port", fmt::format("{}/{}", port.port, network::to_text(port.protocol))}});
+    }
+  }
+}
+
 os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_of(
     const model::Task& task, os::StopToken stop) {
   const auto unknown = [&] {

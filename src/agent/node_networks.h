@@ -6,7 +6,8 @@
 //   co_await networks.restore();  // the kernel is as that says
 //   co_await networks.apply(message, self);
 //
-// Control thread. Lives as long as the daemon; its coroutines one at a time, but connections_of().
+// Control thread. Lives as long as the daemon; its coroutines one at a time, but connections_of()
+// and keep_ports().
 #pragma once
 
 #include <vector>
@@ -25,6 +26,8 @@
 
 namespace shoal::agent {
 
+// How often a published port that something else on the machine holds is tried again.
+inline constexpr Duration kPortsAgainEvery = 2s;
 // How long a task that is about to start waits to be told of its networks.
 inline constexpr Duration kNetworksWithin = 30s;
 
@@ -54,6 +57,9 @@ class NodeNetworks {
   // manager never speaks of networks (it is not one of ours); Cancelled on `stop`.
   os::Co<Result<std::vector<model::OverlayConnection>>> connections_of(const model::Task& task,
                                                                        os::StopToken stop);
+
+  // Until `stop`: serves published ports that were held by something else once they are free.
+  os::Co<> keep_ports(os::StopToken stop);
 
   // A manager has said what this node's networks are: published ports are its matter.
   bool told() const { return told_; }

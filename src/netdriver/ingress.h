@@ -15,7 +15,7 @@ class Ingress {
   virtual ~Ingress() = default;
 
   // Makes `ports` the ports this node serves, each change of a port as one step. A port that a
-  // process of the host or a container holds is left out and the error names it
+  // process of the host or a container holds is left out, for retry_ports(), and the error names it
   // (ErrorCode::Conflict); all others are served all the same. Two entries with the same protocol
   // and port, or a port 0, are InvalidArgument and change nothing.
   //
@@ -27,6 +27,10 @@ class Ingress {
   // backends do not matter) removes; ports in neither stay as they are.
   virtual os::Co<Result<void>> change_ports(std::vector<network::IngressPort> put,
                                             std::vector<network::IngressPort> gone) = 0;
+
+  // Serves what was left out and has become free since; returns these. Some hundreds are tried in a
+  // call, the next ones in the next.
+  virtual os::Co<Result<std::vector<network::IngressPort>>> retry_ports() = 0;
 };
 
 }  // namespace shoal::netdriver

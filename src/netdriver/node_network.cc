@@ -508,6 +508,13 @@ os::Co<Result<void>> NodeNetwork::change_ports(std::vector<IngressPort> put,
   return impl_->serve(impl_->services.change(std::move(put), std::move(gone)));
 }
 
+os::Co<Result<std::vector<IngressPort>>> NodeNetwork::retry_ports() {
+  std::vector<IngressPort> regained;
+  auto step = impl_->services.retry(regained);
+  CO_RETURN_IF_ERROR(co_await impl_->serve(std::move(step)));
+  co_return regained;
+}
+
 const Endpoint* NodeNetwork::find(std::string_view container_id) const {
   const auto at = impl_->endpoints.find(container_id);
   const bool connected = at != impl_->endpoints.end() && at->second.state == Impl::State::Connected;

@@ -115,6 +115,7 @@ class NodeNetwork final : public Ingress {
   os::Co<Result<void>> set_ports(std::vector<network::IngressPort> ports) override;
   os::Co<Result<void>> change_ports(std::vector<network::IngressPort> put,
                                     std::vector<network::IngressPort> gone) override;
+  os::Co<Result<std::vector<network::IngressPort>>> retry_ports() override;
 
   // In the order of container ids. Valid until the next co_await.
   const Endpoint* find(std::string_view container_id) const;

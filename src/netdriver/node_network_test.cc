@@ -200,6 +200,55 @@ TEST_F(NodeNetworkTest, RefusesAPortThatAProcessOfTheHostHas) {
   EXPECT_EQ(Client::tcp(host_.inside(), "127.0.0.1", 8081).ask(), "process 127.0.0.1");
 }
 
+TEST_F(NodeNetworkTest, AServicePortIsServedOnceTheProcessThatHasItIsGone) {
+  const auto web = connect("web");
+  const Server task(web.netns_path, Server::Kind::Tcp, 80, "task");
+  std::optional<Server> process(std::in_place, host_.inside(), Server::Kind::Tcp, 8081, "process");
+  const IngressPort port{Tcp, 8081, {{web.address->address, 80}}};
+  const IngressPort other{Tcp, 8082, {{web.address->address, 80}}};
+  ASSERT_FALSE(control_->run(network_->set_ports({port, other})));
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8082).ask(), "task 192.0.2.2");
+
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector<IngressPort>{});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).ask(), "process 192.0.2.2");
+  process.reset();
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector{port});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).ask(), "task 192.0.2.2");
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector<IngressPort>{});
+}
+
+TEST_F(NodeNetworkTest, AServicePortThatIsWantedNoMoreIsNotTriedAgain) {
+  std::optional<Server> process(std::in_place, host_.inside(), Server::Kind::Tcp, 8081, "process");
+  ASSERT_FALSE(control_->run(network_->set_ports({{Tcp, 8081, {}}, {Tcp, 8082, {}}})));
+  ASSERT_TRUE(control_->run(network_->change_ports({}, {{Tcp, 8081, {}}})));
+  process.reset();
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector<IngressPort>{});
+  process.emplace(host_.inside(), Server::Kind::Tcp, 8083, "process");
+  ASSERT_FALSE(control_->run(network_->change_ports({{Tcp, 8083, {}}}, {})));
+  ASSERT_TRUE(control_->run(network_->set_ports({})));
+  process.reset();
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector<IngressPort>{});
+}
+
+TEST_F(NodeNetworkTest, ManyServicePortsThatAreHeldAreTriedInTurns) {
+  constexpr uint16_t kFirst = 9000, kCount = 300;
+  std::vector<os::Fd> held;
+  std::vector<IngressPort> ports;
+  for (uint16_t port = kFirst; port < kFirst + kCount; ++port) {
+    held.emplace_back(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const auto address = SocketAddress::of(IpAddress{}, port);
+    ASSERT_EQ(::bind(held.back().get(), address.get(), address.size()), 0);
+    ports.push_back({Udp, port, {}});
+  }
+  ASSERT_FALSE(control_->run(network_->set_ports(ports)));
+  held.clear();
+  std::vector<IngressPort> regained = *control_->run(network_->retry_ports());
+  EXPECT_LT(regained.size(), ports.size());
+  const auto rest = *control_->run(network_->retry_ports());
+  regained.insert(regained.end(), rest.begin(), rest.end());
+  EXPECT_EQ(regained, ports);
+}
+
 TEST_F(NodeNetworkTest, AHostPortIsTakenForProcessesOfTheHostToo) {
   connect("web", {{Tcp, {}, 8081, 80}});
   const os::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -14,7 +14,8 @@ using network::IngressPort;
 using network::Plan;
 using network::PortProtocol;
 
-constexpr size_t kBackendsMax = 4096;  // of one port on one node
+constexpr size_t kBackendsMax = 4096;   // of one port on one node
+constexpr size_t kRetriedAtOnce = 256;  // some milliseconds
 
 Result<void> check_ports(const std::vector<IngressPort>& ports) {
   if (ports.size() > kIngressPortsMax) {
@@ -82,6 +83,9 @@ Result<ServicePorts::Step> ServicePorts::set(std::vector<IngressPort> ports) {
   for (const auto& [key, served] : served_) {
     if (!wanted.contains(key)) gone.push_back({key.protocol, key.port, {}});
   }
+  for (const auto& [key, port] : waiting_) {
+    if (!wanted.contains(key)) gone.push_back({key.protocol, key.port, {}});
+  }
   return change(std::move(ports), std::move(gone));
 }
 
@@ -94,6 +98,23 @@ Result<ServicePorts::Step> ServicePorts::change(std::vector<IngressPort> put,
   return step;
 }
 
+ServicePorts::Step ServicePorts::retry(std::vector<IngressPort>& regained) {
+  auto at = tried_ ? waiting_.upper_bound(*tried_) : waiting_.begin();
+  std::vector<IngressPort> again;
+  for (size_t i = std::min(waiting_.size(), kRetriedAtOnce); i > 0; --i) {
+    if (at == waiting_.end()) at = waiting_.begin();
+    tried_ = at->first;
+    again.push_back(at++->second);
+  }
+  Step step;
+  for (auto& port : again) {
+    put_one(port, step);
+    if (!waiting_.contains(key_of(port))) regained.push_back(std::move(port));
+  }
+  step.outcome = {};
+  return step;
+}
+
 void ServicePorts::put_one(IngressPort port, Step& step) {
   const Key key = key_of(port);
   auto& served = served_[key];
@@ -102,9 +123,11 @@ void ServicePorts::put_one(IngressPort port, Step& step) {
     if (!held) {
       // What an earlier daemon served there ends as well: the port is somebody else's now.
       remove_one(key, step);
+      waiting_[key] = std::move(port);
       if (step.outcome) step.outcome = std::unexpected(held.error());
       return;
     }
+    waiting_.erase(key);
     served.held = std::move(*held);
   }
   served.port.protocol = port.protocol;
@@ -124,6 +147,7 @@ void ServicePorts::put_one(IngressPort port, Step& step) {
 }
 
 void ServicePorts::remove_one(const Key& key, Step& step) {
+  waiting_.erase(key);
   const auto at = served_.find(key);
   if (at == served_.end()) return;
   append(step.rules, at->second.part, Plan{});

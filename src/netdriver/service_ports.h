@@ -7,6 +7,7 @@
 #include <compare>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -35,6 +36,10 @@ class ServicePorts {
   Result<Step> change(std::vector<network::IngressPort> put,
                       std::vector<network::IngressPort> gone);
 
+  // Tries ports again that could not be held, a bounded number at a time, each in its turn. Those
+  // that still cannot go on waiting, which is no error. `regained`: the others.
+  Step retry(std::vector<network::IngressPort>& regained);
+
   // Adds all parts and the shards that they are in; those adopted whose rules are not known are
   // left out.
   void add_parts(network::Plan& plan) const;
@@ -61,6 +66,8 @@ class ServicePorts {
   HostPorts& host_ports_;
   std::map<Key, Served> served_;
   std::set<size_t> shards_;  // that are made; one is never taken back
+  std::map<Key, network::IngressPort> waiting_;  // wanted, and held by somebody else
+  std::optional<Key> tried_;                     // where retry() goes on behind
 };
 
 }  // namespace shoal::netdriver
