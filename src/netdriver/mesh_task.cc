@@ -8,7 +8,6 @@
 #include <linux/neighbour.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -17,7 +16,7 @@
 #include <thread>
 
 #include "netdriver/links.h"
-#include "netdriver/nft_expression.h"
+#include "netdriver/nft_batch.h"
 #include "netdriver/sysctl.h"
 #include "os/fd.h"
 #include "os/file.h"
@@ -55,127 +54,77 @@ class MeshRules {
  public:
   explicit MeshRules(const MeshTask& task) : task_(task) {}
 
-  Messages inet() {
-    begin(NFPROTO_INET);
-    replace_table();
+  Messages inet() const {
+    NftBatch batch(NFPROTO_INET, kTable);
+    batch.replace_table();
     // One client may come from the same port through two nodes: to the task that is one flow, and
     // without a zone for each node the second would be refused.
-    chain("zone", "filter", NF_INET_PRE_ROUTING, -300);
-    from_clients("zone").load_packet(NFT_PAYLOAD_LL_HEADER, kSourceLastTwo, 2);
-    writer().store_flow(NFT_CT_ZONE, uint8_t(IP_CT_DIR_ORIGINAL));
-    end_rule();
+    batch.add_chain("zone", {"filter", NF_INET_PRE_ROUTING, -300});
+    batch.add_rule("zone", [this](RuleWriter& rule) {
+      from_clients(rule).load_packet(NFT_PAYLOAD_LL_HEADER, kSourceLastTwo, 2);
+      rule.store_flow(NFT_CT_ZONE, uint8_t(IP_CT_DIR_ORIGINAL));
+    });
 
-    chain("pre", "filter", NF_INET_PRE_ROUTING, -150);
-    constexpr uint32_t kNew = NF_CT_STATE_BIT(IP_CT_NEW);
-    from_clients("pre").load_flow(NFT_CT_STATE).mask(raw_bytes(kNew));
-    writer().compare(raw_bytes(kZero), true);
-    writer().load_packet(NFT_PAYLOAD_LL_HEADER, kSourceEnd, 4).store_flow(NFT_CT_MARK);
-    end_rule();
-    rule("pre").load_flow(NFT_CT_DIRECTION).compare(raw_bytes(uint8_t(IP_CT_DIR_ORIGINAL)));
-    writer().from_link(task_.link);
-    mark_from_flow();
-    end_rule();
+    batch.add_chain("pre", {"filter", NF_INET_PRE_ROUTING, -150});
+    batch.add_rule("pre", [this](RuleWriter& rule) {
+      constexpr uint32_t kNew = NF_CT_STATE_BIT(IP_CT_NEW);
+      from_clients(rule).load_flow(NFT_CT_STATE).mask(raw_bytes(kNew));
+      rule.compare(raw_bytes(kZero), true);
+      rule.load_packet(NFT_PAYLOAD_LL_HEADER, kSourceEnd, 4).store_flow(NFT_CT_MARK);
+    });
+    batch.add_rule("pre", [this](RuleWriter& rule) {
+      rule.load_flow(NFT_CT_DIRECTION).compare(raw_bytes(uint8_t(IP_CT_DIR_ORIGINAL)));
+      mark_from_flow(rule.from_link(task_.link));
+    });
 
-    chain("out", "route", NF_INET_LOCAL_OUT, -150);
-    rule("out").load_flow(NFT_CT_DIRECTION).compare(raw_bytes(uint8_t(IP_CT_DIR_REPLY)));
-    mark_from_flow();
-    end_rule();
+    batch.add_chain("out", {"route", NF_INET_LOCAL_OUT, -150});
+    batch.add_rule("out", [](RuleWriter& rule) {
+      rule.load_flow(NFT_CT_DIRECTION).compare(raw_bytes(uint8_t(IP_CT_DIR_REPLY)));
+      mark_from_flow(rule);
+    });
 
     // NAT at this hook is what gives clashing flows another source port.
-    chain("nat_in", "nat", NF_INET_LOCAL_IN, 100);
+    batch.add_chain("nat_in", {"nat", NF_INET_LOCAL_IN, 100});
     if (task_.bridge) {
-      chain("udp", "nat", NF_INET_PRE_ROUTING, -100);
-      from_clients("udp").load_meta(NFT_META_L4PROTO).compare(raw_bytes(uint8_t(IPPROTO_UDP)));
-      writer().load_constant(task_.bridge->bytes()).translate_destination();
-      end_rule();
+      batch.add_chain("udp", {"nat", NF_INET_PRE_ROUTING, -100});
+      batch.add_rule("udp", [this](RuleWriter& rule) {
+        from_clients(rule).load_meta(NFT_META_L4PROTO).compare(raw_bytes(uint8_t(IPPROTO_UDP)));
+        rule.load_constant(task_.bridge->bytes()).translate_destination();
+      });
     }
-    return finish();
+    return batch.finish();
   }
 
-  Messages egress() {
-    begin(NFPROTO_NETDEV);
-    replace_table();
-    chain("egress", "filter", NF_NETDEV_EGRESS, 0, task_.link);
-    const uint32_t bits = netmask(task_.ingress), network = as_mark(task_.ingress.first());
-    rule("egress").load_meta(NFT_META_MARK).mask(raw_bytes(bits)).compare(raw_bytes(network));
-    writer().load_meta(NFT_META_MARK);
-    writer().store_packet(NFT_PAYLOAD_LL_HEADER, kDestinationEnd, 4);
-    end_rule();
-    return finish();
+  Messages egress() const {
+    NftBatch batch(NFPROTO_NETDEV, kTable);
+    batch.replace_table();
+    batch.add_chain("egress", {"filter", NF_NETDEV_EGRESS, 0, task_.link});
+    batch.add_rule("egress", [this](RuleWriter& rule) {
+      const uint32_t bits = netmask(task_.ingress), network = as_mark(task_.ingress.first());
+      rule.load_meta(NFT_META_MARK).mask(raw_bytes(bits)).compare(raw_bytes(network));
+      rule.load_meta(NFT_META_MARK);
+      rule.store_packet(NFT_PAYLOAD_LL_HEADER, kDestinationEnd, 4);
+    });
+    return batch.finish();
   }
 
  private:
   static constexpr uint32_t kZero = 0;
 
-  static uint16_t nft(uint16_t type) { return uint16_t(NFNL_SUBSYS_NFTABLES << 8 | type); }
-  nlmsghdr* message(uint16_t type, uint16_t flags) {
-    return messages_.add(nft(type), flags,
-                         nfgenmsg{.nfgen_family = family_, .version = NFNETLINK_V0, .res_id = 0});
-  }
-  void begin(uint8_t family) {
-    messages_ = Messages();
-    family_ = family;
-    messages_.add(NFNL_MSG_BATCH_BEGIN, 0,
-                  nfgenmsg{.nfgen_family = AF_UNSPEC,
-                           .version = NFNETLINK_V0,
-                           .res_id = htons(NFNL_SUBSYS_NFTABLES)});
-  }
-  Messages finish() {
-    messages_.add(NFNL_MSG_BATCH_END, 0,
-                  nfgenmsg{.nfgen_family = AF_UNSPEC,
-                           .version = NFNETLINK_V0,
-                           .res_id = htons(NFNL_SUBSYS_NFTABLES)});
-    return std::move(messages_);
-  }
-  // Made first, so that the removal finds one.
-  void replace_table() {
-    const auto table = [&](uint16_t type, uint16_t flags) {
-      mnl_attr_put_strz(message(type, flags), NFTA_TABLE_NAME, kTable);
-    };
-    table(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
-    table(NFT_MSG_DELTABLE, NLM_F_ACK);
-    table(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
-  }
-  void chain(const char* name, const char* type, uint32_t hook, int32_t priority,
-             const std::string& device = {}) {
-    nlmsghdr* m = message(NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_ACK);
-    mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, kTable);
-    mnl_attr_put_strz(m, NFTA_CHAIN_NAME, name);
-    mnl_attr_put_strz(m, NFTA_CHAIN_TYPE, type);
-    const Nested at(m, NFTA_CHAIN_HOOK);
-    mnl_attr_put_u32(m, NFTA_HOOK_HOOKNUM, htonl(hook));
-    mnl_attr_put_u32(m, NFTA_HOOK_PRIORITY, htonl(uint32_t(priority)));
-    if (!device.empty()) mnl_attr_put_strz(m, NFTA_HOOK_DEV, device.c_str());
-  }
-  RuleWriter rule(const char* chain) {
-    rule_ = message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK);
-    mnl_attr_put_strz(rule_, NFTA_RULE_TABLE, kTable);
-    mnl_attr_put_strz(rule_, NFTA_RULE_CHAIN, chain);
-    expressions_ = mnl_attr_nest_start(rule_, NFTA_RULE_EXPRESSIONS);
-    return writer();
-  }
-  RuleWriter writer() { return RuleWriter(rule_); }
-  void end_rule() { mnl_attr_nest_end(rule_, expressions_); }
-
   // What came from somebody outside through a node, not from the ingress network itself.
-  RuleWriter from_clients(const char* chain) {
-    rule(chain).from_link(task_.link);
-    writer().load_meta(NFT_META_NFPROTO).compare(raw_bytes(uint8_t(NFPROTO_IPV4)));
+  RuleWriter& from_clients(RuleWriter& rule) const {
+    rule.from_link(task_.link);
+    rule.load_meta(NFT_META_NFPROTO).compare(raw_bytes(uint8_t(NFPROTO_IPV4)));
     const uint32_t bits = netmask(task_.ingress);
-    writer().load_packet(NFT_PAYLOAD_NETWORK_HEADER, kSourceAddressV4, 4).mask(raw_bytes(bits));
-    writer().compare(task_.ingress.first().bytes(), true);
-    return writer();
+    rule.load_packet(NFT_PAYLOAD_NETWORK_HEADER, kSourceAddressV4, 4).mask(raw_bytes(bits));
+    return rule.compare(task_.ingress.first().bytes(), true);
   }
-  void mark_from_flow() {
-    writer().load_flow(NFT_CT_MARK).compare(raw_bytes(kZero), true);
-    writer().load_flow(NFT_CT_MARK).store_meta(NFT_META_MARK);
+  static void mark_from_flow(RuleWriter& rule) {
+    rule.load_flow(NFT_CT_MARK).compare(raw_bytes(kZero), true);
+    rule.load_flow(NFT_CT_MARK).store_meta(NFT_META_MARK);
   }
 
   const MeshTask& task_;
-  Messages messages_;
-  uint8_t family_ = 0;
-  nlmsghdr* rule_ = nullptr;
-  nlattr* expressions_ = nullptr;
 };
 
 // Marked packets leave by the ingress link.
@@ -216,7 +165,7 @@ Result<void> prepare_here(const MeshTask& task) {
   RETURN_IF_ERROR(write_sysctl("net/ipv4/tcp_fwmark_accept", "1"));
   RETURN_IF_ERROR(write_sysctl("net/ipv4/conf/all/rp_filter", "0"));
   RETURN_IF_ERROR(write_sysctl("net/ipv4/conf/" + task.link + "/rp_filter", "0"));
-  MeshRules rules(task);
+  const MeshRules rules(task);
   RETURN_IF_ERROR(with_context(filter.send(rules.inet()), "rules of the routing mesh"));
   RETURN_IF_ERROR(with_context(filter.send(rules.egress()), "egress rule of the routing mesh"));
   auto routed = route.send(routes(task, link.index));

@@ -72,13 +72,6 @@ void put_value(nlmsghdr* message, uint16_t type, std::span<const uint8_t> bytes)
   mnl_attr_put(message, NFTA_DATA_VALUE, bytes.size(), bytes.data());
 }
 
-void put_comment(nlmsghdr* message, const std::string& text) {
-  std::vector<uint8_t> data{0, uint8_t(text.size() + 1)};
-  data.insert(data.end(), text.begin(), text.end());
-  data.push_back(0);
-  mnl_attr_put(message, NFTA_RULE_USERDATA, data.size(), data.data());
-}
-
 // Of a map or chain, without its shard.
 void put_local_name(nlmsghdr* message, uint16_t attribute, const std::string& name) {
   mnl_attr_put_strz(message, attribute, std::string(local_name(name)).c_str());
@@ -193,6 +186,13 @@ std::optional<Backend> decode_backend(const MapShape& map, std::span<const uint8
 }
 
 // Type 0, the length with the closing zero, the text.
+void put_comment(nlmsghdr* message, const std::string& text) {
+  std::vector<uint8_t> data{0, uint8_t(text.size() + 1)};
+  data.insert(data.end(), text.begin(), text.end());
+  data.push_back(0);
+  mnl_attr_put(message, NFTA_RULE_USERDATA, data.size(), data.data());
+}
+
 std::string decode_comment(std::span<const uint8_t> user_data) {
   if (user_data.size() < 3 || user_data[0] != 0 || user_data[1] != user_data.size() - 2) return {};
   return {reinterpret_cast<const char*>(user_data.data()) + 2, user_data.size() - 3};

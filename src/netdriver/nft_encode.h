@@ -61,7 +61,9 @@ std::optional<network::Hook> hook_of(uint32_t number);
 void put_element(nlmsghdr* message, const std::string& table, const std::string& map,
                  const network::MapKey& key, const network::MapTarget* target = nullptr);
 
-// Reads the comment that rules carry, nft(8)'s own form; empty when there is none.
+// Gives a rule a comment of at most 254 characters, in nft(8)'s own form.
+void put_comment(nlmsghdr* message, const std::string& text);
+// Reads it; empty when there is none.
 std::string decode_comment(std::span<const uint8_t> user_data);
 
 // The kernel's form of a key or a backend: each part padded to four bytes.

@@ -72,6 +72,14 @@ class RuleWriter {
     return write("immediate",
                  [&] { number(NFTA_IMMEDIATE_DREG, kRegister).data(NFTA_IMMEDIATE_DATA, value); });
   }
+  RuleWriter& accept() { return verdict(NF_ACCEPT); }
+  RuleWriter& drop() { return verdict(NF_DROP); }
+  // What the chain does not decide goes on behind this rule.
+  RuleWriter& jump(const std::string& chain) { return verdict(NFT_JUMP, chain); }
+  // Packets and bytes, for whoever lists the rules.
+  RuleWriter& count() {
+    return write("counter", [] {});
+  }
   // The loaded IPv4 address becomes the destination.
   RuleWriter& translate_destination() {
     return write("nat", [&] {
@@ -97,6 +105,15 @@ class RuleWriter {
       number(NFTA_PAYLOAD_OFFSET, offset).number(NFTA_PAYLOAD_LEN, bytes);
       if (which != NFTA_PAYLOAD_SREG) return;
       number(NFTA_PAYLOAD_CSUM_TYPE, 0).number(NFTA_PAYLOAD_CSUM_OFFSET, 0);
+    });
+  }
+  RuleWriter& verdict(int code, const std::string& chain = {}) {
+    return write("immediate", [&] {
+      number(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+      const Nested value(message_, NFTA_IMMEDIATE_DATA);
+      const Nested inside(message_, NFTA_DATA_VERDICT);
+      number(NFTA_VERDICT_CODE, uint32_t(code));
+      if (!chain.empty()) mnl_attr_put_strz(message_, NFTA_VERDICT_CHAIN, chain.c_str());
     });
   }
   RuleWriter& number(uint16_t type, uint32_t value) {

@@ -113,8 +113,10 @@ Result<OverlaySpace> OverlaySpace::open(const OverlayHome& home, std::string pat
   ASSIGN_OR_RETURN(const auto inside, NamespaceVisit::begin(space, home.space));
   ASSIGN_OR_RETURN(auto route, NetlinkSocket::open(NETLINK_ROUTE));
   ASSIGN_OR_RETURN(auto table, NftTable::open(network::kOverlayTable));
+  ASSIGN_OR_RETURN(auto guards, PortGuards::open());
   ASSIGN_OR_RETURN(auto flows, Flows::open());
-  return OverlaySpace(home, std::move(path), std::move(route), std::move(table), std::move(flows));
+  return OverlaySpace(home, std::move(path), std::move(route), std::move(table), std::move(guards),
+                      std::move(flows));
 }
 
 // The kernel empties a namespace some time after its last holder is gone; until then the VXLAN
@@ -157,6 +159,7 @@ Result<std::vector<std::string>> OverlaySpace::sync(OverlayHome& host, const Ove
   std::vector<std::string> differences;
   RETURN_IF_ERROR(make_links(host, frame, differences));
   RETURN_IF_ERROR(remove_strangers(plan, differences));
+  RETURN_IF_ERROR(guard_ports(plan, differences));
   ASSIGN_OR_RETURN(const auto found, read(plan));
   const auto diff = network::diff(found, plan);
   auto lines = network::describe(diff);
@@ -225,6 +228,16 @@ Result<void> OverlaySpace::remove_strangers(const OverlayPlan& plan,
     differences.push_back("remove link " + link.name);
     RETURN_IF_ERROR(remove_link(link.name));
   }
+  return {};
+}
+
+// Whose a port is, its link says.
+Result<void> OverlaySpace::guard_ports(const OverlayPlan& plan,
+                                       std::vector<std::string>& differences) {
+  ASSIGN_OR_RETURN(auto locals, read_locals());
+  std::erase_if(locals, [&](const auto& local) { return !plan.ports.contains(local.port()); });
+  ASSIGN_OR_RETURN(const auto changed, guards_.sync(locals));
+  for (const auto& port : changed) differences.push_back("set guard of link " + port);
   return {};
 }
 
@@ -349,7 +362,7 @@ Result<void> OverlaySpace::add_link(const OverlayLocal& local, int mtu, const Ov
   RETURN_IF_ERROR(with_context(route_.send(std::move(messages)), "name link {}", port));
   ASSIGN_OR_RETURN(const auto link, find_link(route_, port));
   indexes_[port] = link.index;
-  return {};
+  return local.id.empty() ? Result<void>{} : guards_.put(local);
 }
 
 Result<void> OverlaySpace::open_link(const OverlayLocal& local, const OverlayFarEnd& far) {
@@ -375,8 +388,9 @@ Result<void> OverlaySpace::open_link(const OverlayLocal& local, const OverlayFar
 Result<void> OverlaySpace::remove_link(const std::string& port) {
   indexes_.erase(port);
   auto gone = shoal::netdriver::remove_link(route_, port);
-  if (!gone && gone.error().code == ErrorCode::NotFound) return {};
-  return gone;
+  if (!gone && gone.error().code == ErrorCode::NotFound) gone = {};
+  const auto unguarded = guards_.drop(port);
+  return gone ? unguarded : gone;
 }
 
 }  // namespace shoal::netdriver

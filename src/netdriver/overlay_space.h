@@ -1,6 +1,6 @@
 // OverlaySpace: the network namespace of one overlay network, made to match its plan.
 //
-// It is held as a file, so it outlives the daemon; three netlink sockets stay open into it (closing
+// It is held as a file, so it outlives the daemon; four netlink sockets stay open into it (closing
 // one that nftables could use waits for what it still has to clear away). Blocking; used by one
 // driver thread, which visits the namespace for what goes by thread (sysctls).
 #pragma once
@@ -14,6 +14,7 @@
 #include "netdriver/links.h"
 #include "netdriver/namespaces.h"
 #include "netdriver/nft_table.h"
+#include "netdriver/port_guards.h"
 #include "network/overlay_plan.h"
 #include "network/overlay_state.h"
 
@@ -50,7 +51,8 @@ class OverlaySpace {
   // After a sync(): what leads from one plan to the next. An error leaves it to a sync().
   Result<void> apply(const network::OverlayDiff& diff);
 
-  // Makes the pair, ours not yet a port. AlreadyExists when the container has such a link.
+  // Makes the pair, ours guarded and not yet a port. AlreadyExists when the container has such a
+  // link.
   Result<void> add_link(const network::OverlayLocal& local, int mtu, const OverlayFarEnd& far);
   // Brings the far end up with its addresses; when it returns, packets flow.
   Result<void> open_link(const network::OverlayLocal& local, const OverlayFarEnd& far);
@@ -65,11 +67,12 @@ class OverlaySpace {
 
  private:
   OverlaySpace(const OverlayHome& home, std::string path, NetlinkSocket route, NftTable table,
-               Flows flows)
+               PortGuards guards, Flows flows)
       : home_(&home),
         path_(std::move(path)),
         route_(std::move(route)),
         table_(std::move(table)),
+        guards_(std::move(guards)),
         flows_(std::move(flows)) {}
 
   Result<NamespaceVisit> visit() const;
@@ -78,6 +81,7 @@ class OverlaySpace {
   Result<void> make_tunnel(OverlayHome& host, const network::OverlayFrame& frame);
   Result<void> remove_strangers(const network::OverlayPlan& plan,
                                 std::vector<std::string>& differences);
+  Result<void> guard_ports(const network::OverlayPlan& plan, std::vector<std::string>& differences);
   Result<network::OverlayPlan> read(const network::OverlayPlan& wanted);
   Result<void> change_links(const network::OverlayDiff& diff);
   Result<void> take_away(const network::OverlayDiff& diff);
@@ -88,6 +92,7 @@ class OverlaySpace {
   std::string path_;
   NetlinkSocket route_;
   NftTable table_;
+  PortGuards guards_;
   Flows flows_;
   std::map<std::string, int> indexes_;  // of the bridge and its ports
 };
