@@ -82,11 +82,39 @@ os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
   CO_ASSIGN_OR_RETURN(const auto address, network::IpAddress::parse(host));
   NetworkSteps steps = understand(message, self.id);
   co_await keep(message, self.id, host);
-  CO_RETURN_IF_ERROR(co_await overlays_.set_host(address, uint16_t(message.data_path_port)));
-  const Result<void> done = co_await carry_out(std::move(steps));
-  if (done) told_ = true;
+  place_ = Place{address, uint16_t(message.data_path_port)};
+  // A network that cannot be made for this host is no reason to leave out the others.
+  note(co_await overlays_.set_host(place_->address, place_->port));
+  note(co_await carry_out(std::move(steps)));
+  told_ = true;
   changed_.notify();
-  co_return done;
+  co_return Result<void>{};
+}
+
+// What failed is left to mend().
+void NodeNetworks::note(const Result<void>& result) {
+  if (result) return;
+  undone_ = true;
+  log_.warn("a network of the swarm cannot be used here yet", {{"reason", result.error().message}});
+}
+
+os::Co<> NodeNetworks::mend(os::StopToken stop) {
+  while (co_await loop_.sleep(kNetworksAgainEvery, stop)) {
+    if (!undone_ || !place_) continue;
+    undone_ = false;
+    note(co_await overlays_.set_host(place_->address, place_->port));
+    std::vector<network::OverlayChange> changes = everything().overlays;
+    note(co_await overlays_.replace(std::move(changes)));
+    Gateway gateway = everything().gateway.value_or(Gateway{});
+    note(co_await overlays_.set_gateway(std::move(gateway.network), std::move(gateway.addresses)));
+    if (!undone_) log_.info("the networks of the swarm are as they shall be again");
+  }
+}
+
+// As the book has it now, whatever was carried out of it.
+NetworkSteps NodeNetworks::everything() const {
+  NetworkBook again;
+  return again.apply(book_.everything(), self_);
 }
 
 // Into the book and the names.
@@ -94,6 +122,7 @@ NetworkSteps NodeNetworks::understand(const model::NetworksMessage& message,
                                       const model::NodeId& self) {
   if (message.complete) names_ = {};
   for (const auto& change : message.changes) std::visit(Naming{names_}, *change);
+  self_ = self;
   NetworkSteps steps = book_.apply(message, self);
   for (const std::string& fault : steps.faults) {
     log_.warn("a manager's word on a network is not understood", {{"reason", fault}});
@@ -204,6 +233,8 @@ os::Co<Result<void>> NodeNetworks::forget_all() {
   book_ = {};
   names_ = {};
   told_ = false;
+  undone_ = false;
+  place_.reset();
   const auto gone = co_await loop_.offload([this] { return journal_.remove(); });
   if (!gone) log_.warn("the networks' journal is left", {{"reason", gone.error().message}});
   recalled_.reset();

@@ -6,8 +6,8 @@
 //   co_await networks.restore();  // the kernel is as that says
 //   co_await networks.apply(message, self);
 //
-// Control thread. Lives as long as the daemon; its coroutines one at a time, but connections_of()
-// and keep_ports().
+// Control thread. Lives as long as the daemon; its coroutines one at a time, but connections_of(),
+// keep_ports() and mend().
 #pragma once
 
 #include <vector>
@@ -26,8 +26,10 @@
 
 namespace shoal::agent {
 
-// How often a published port that something else on the machine holds is tried again.
+// How often what something else on the machine stands in the way of is tried again: a published
+// port, a network that could not be made.
 inline constexpr Duration kPortsAgainEvery = 2s;
+inline constexpr Duration kNetworksAgainEvery = 4s;
 // How long a task that is about to start waits to be told of its networks.
 inline constexpr Duration kNetworksWithin = 30s;
 
@@ -48,8 +50,8 @@ class NodeNetworks {
   os::Co<> restore();
 
   // Comes back when kernel, ports and names are as the message says. `self` is this node's own
-  // record: at its address the others reach its overlays. After an error the message is to be
-  // applied again; what it names may be done in part.
+  // record: at its address the others reach its overlays. What the kernel does not take is logged
+  // and made later by mend(); no container uses it until then, and nothing else waits for it.
   os::Co<Result<void>> apply(const model::NetworksMessage& message, const model::Node& self);
 
   // The overlays that the task's container is to be connected to, once this node has been told of
@@ -60,6 +62,8 @@ class NodeNetworks {
 
   // Until `stop`: serves published ports that were held by something else once they are free.
   os::Co<> keep_ports(os::StopToken stop);
+  // Until `stop`: makes networks that could not be made once they can.
+  os::Co<> mend(os::StopToken stop);
 
   // A manager has said what this node's networks are: published ports are its matter.
   bool told() const { return told_; }
@@ -70,6 +74,8 @@ class NodeNetworks {
   NetworkSteps understand(const model::NetworksMessage& message, const model::NodeId& self);
   os::Co<> keep(const model::NetworksMessage& message, const model::NodeId& self,
                 const std::string& host);
+  NetworkSteps everything() const;
+  void note(const Result<void>& result);
   os::Co<Result<void>> carry_out(NetworkSteps steps);
   os::Co<> publish(NetworkSteps steps);
 
@@ -81,9 +87,16 @@ class NodeNetworks {
   NetworkJournal journal_;
   NetworkBook book_;
   std::optional<NetworkJournal::Contents> recalled_;  // until it is restored
-  std::string host_;                                  // as the journal has it
+  struct Place {                                      // where the others reach this node's overlays
+    network::IpAddress address;
+    uint16_t port;
+  };
+  std::optional<Place> place_;
+  model::NodeId self_;
+  std::string host_;  // as the journal has it
   os::Signal changed_;
   bool told_ = false;
+  bool undone_ = false;  // the kernel is not as the book says
 };
 
 }  // namespace shoal::agent

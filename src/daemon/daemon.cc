@@ -136,6 +136,7 @@ int run_daemon(const Flags& flags, Log& log) {
     os::spawn(start_up(**machine, parts, log, exit_code));
     os::spawn(keep_heap((*machine)->loop, over.token()));
     os::spawn(parts.networks.keep_ports(over.token()));
+    os::spawn(parts.networks.mend(over.token()));
   });
   (*machine)->loop.run();
   over.stop();
