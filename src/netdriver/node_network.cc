@@ -510,7 +510,7 @@ os::Co<Result<void>> NodeNetwork::change_ports(std::vector<IngressPort> put,
 
 os::Co<Result<std::vector<IngressPort>>> NodeNetwork::retry_ports() {
   std::vector<IngressPort> regained;
-  auto step = impl_->services.retry(regained);
+  Result<ServicePorts::Step> step = impl_->services.retry(regained);
   CO_RETURN_IF_ERROR(co_await impl_->serve(std::move(step)));
   co_return regained;
 }
