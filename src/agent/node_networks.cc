@@ -91,10 +91,9 @@ os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
   co_return Result<void>{};
 }
 
-// What failed is left to mend().
+// What failed is left to mend(). The overlays log each failure; here it is said once a try.
 void NodeNetworks::note(const Result<void>& result) {
-  if (result) return;
-  undone_ = true;
+  if (result || std::exchange(undone_, true)) return;
   log_.warn("a network of the swarm cannot be used here yet", {{"reason", result.error().message}});
 }
 
