@@ -1,5 +1,7 @@
 #include "netdriver/kernel.h"
 
+#include <algorithm>
+
 #include "netdriver/sysctl.h"
 
 namespace shoal::netdriver {
@@ -68,6 +70,56 @@ Result<void> Kernel::build(const Plan& wanted, const Found& found) {
   }
   for (const auto& [path, value] : wanted.sysctls) RETURN_IF_ERROR(write_sysctl(path, value));
   return table_.lead(found.rules, wanted.rules);
+}
+
+Result<std::vector<std::string>> Kernel::check(Plan wanted,
+                                               const std::vector<network::IngressPort>& adopted) {
+  std::vector<std::string> differences;
+  RETURN_IF_ERROR(check_links(wanted, differences));
+  for (const auto& [path, value] : wanted.sysctls) {
+    ASSIGN_OR_RETURN(const auto present, read_sysctl(path));
+    if (present == value) continue;
+    differences.push_back(fmt::format("set {} to {}", path, value));
+    RETURN_IF_ERROR(write_sysctl(path, value));
+  }
+  ASSIGN_OR_RETURN(const auto rules, table_.read(wanted.rules));
+  for (const auto& [port, part] : network::ingress_parts(rules)) {
+    const bool stays = std::ranges::any_of(adopted, [&](const auto& one) {
+      return one.protocol == port.protocol && one.port == port.port;
+    });
+    if (stays) network::add_part(wanted, part);
+  }
+  const auto changes = network::diff(rules, wanted.rules);
+  for (const auto& change : changes) differences.push_back(network::to_text(change));
+  if (!changes.empty()) RETURN_IF_ERROR(table_.lead(rules, wanted.rules));
+  return differences;
+}
+
+Result<void> Kernel::check_links(const Plan& wanted, std::vector<std::string>& differences) {
+  for (const auto& [name, plan] : wanted.links) {
+    if (plan.kind != LinkPlan::Kind::Bridge) continue;
+    Found found;
+    ASSIGN_OR_RETURN(const auto links, list_links(route_));
+    const auto at = std::ranges::find(links, name, &LinkInfo::name);
+    if (at != links.end()) {
+      found.bridge = *at;
+      ASSIGN_OR_RETURN(found.bridge_addresses, list_addresses(route_, at->index));
+    }
+    const bool addressed =
+        std::ranges::find(found.bridge_addresses, *plan.address) != found.bridge_addresses.end();
+    if (found.bridge && found.bridge->kind == "bridge" && found.bridge->up && addressed) continue;
+    differences.push_back(fmt::format("{} bridge {}", found.bridge ? "set" : "add", name));
+    RETURN_IF_ERROR(build_bridge(name, plan, found));
+  }
+  ASSIGN_OR_RETURN(const auto links, list_links(route_));
+  for (const auto& link : links) {
+    const auto plan = wanted.links.find(link.name);
+    if (plan == wanted.links.end() || plan->second.kind != LinkPlan::Kind::Veth) continue;
+    if (link.master == bridge_index_ && link.up && link.hairpin) continue;
+    differences.push_back("attach link " + link.name);
+    RETURN_IF_ERROR(enslave(route_, link.name, bridge_index_));
+  }
+  return {};
 }
 
 Result<void> Kernel::attach(const std::map<std::string, LinkPlan>& links, ReadyNamespace& peers) {

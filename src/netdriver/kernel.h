@@ -36,6 +36,12 @@ class Kernel {
   // must exist; they become ports of the bridge again.
   Result<void> build(const network::Plan& wanted, const Found& found);
 
+  // Mends bridge, settings and rules, and says what was not so. Of the links only those are looked
+  // at that are there: one that is gone went with its container, or because somebody in there
+  // wanted it. What is there of the `adopted` ports of services stays as it is.
+  Result<std::vector<std::string>> check(network::Plan wanted,
+                                         const std::vector<network::IngressPort>& adopted);
+
   // Adds veth links, with their peers in `peers` and configured. After an error none is left.
   Result<void> attach(const std::map<std::string, network::LinkPlan>& links, ReadyNamespace& peers);
   Result<void> change_rules(std::span<const network::RuleChange> changes,
@@ -53,6 +59,8 @@ class Kernel {
 
   NetlinkSocket route_;
   NftTable table_;
+  Result<void> check_links(const network::Plan& wanted, std::vector<std::string>& differences);
+
   int bridge_index_ = 0;
 };
 

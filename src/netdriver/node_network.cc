@@ -94,7 +94,8 @@ struct NodeNetwork::Impl {
         driver(l),
         sweeper(l) {}
 
-  enum class State { Connecting, Connected, Leaving };
+  // Publishing: what is in the kernel, or on its way there, is all of it.
+  enum class State { Connecting, Publishing, Connected, Leaving };
   // An endpoint and what it holds.
   struct Held {
     Endpoint endpoint;
@@ -115,7 +116,7 @@ struct NodeNetwork::Impl {
 
   os::Co<Result<void>> start(std::vector<Endpoint> endpoints);
   os::Co<Result<void>> sweep(std::vector<std::string> links);
-  os::Co<Result<void>> attach(const Endpoint& endpoint);
+  os::Co<Result<void>> attach(Held& held);
   os::Co<Result<void>> detach(const Endpoint& endpoint);
   void remove_behind(std::weak_ptr<bool> here, const std::string& link, const IpAddress& ip);
   os::Co<Result<Endpoint>> connect(EndpointRequest request);
@@ -123,6 +124,7 @@ struct NodeNetwork::Impl {
   os::Co<Result<void>> change_rules(std::vector<RuleChange> changes);
   os::Co<Result<void>> end_flows(std::vector<FlowFilter> filters);
   os::Co<Result<void>> serve(Result<ServicePorts::Step> step);
+  os::Co<NetworkCheck> check();
   os::Co<Result<void>> remove_all();
 
   os::Loop& loop;
@@ -158,7 +160,8 @@ Plan NodeNetwork::Impl::part_of(const Endpoint& endpoint) const {
 Plan NodeNetwork::Impl::whole_plan() const {
   auto plan = network::plan_frame(bridge);
   for (const auto& [id, held] : endpoints) {
-    if (held.state != State::Leaving) network::add_part(plan, part_of(held.endpoint));
+    const bool in_kernel = held.state == State::Publishing || held.state == State::Connected;
+    if (in_kernel) network::add_part(plan, part_of(held.endpoint));
   }
   services.add_parts(plan);
   return plan;
@@ -322,7 +325,8 @@ os::Co<Result<void>> NodeNetwork::Impl::sweep(std::vector<std::string> links) {
   co_return co_await sweeper.run(remove);
 }
 
-os::Co<Result<void>> NodeNetwork::Impl::attach(const Endpoint& endpoint) {
+os::Co<Result<void>> NodeNetwork::Impl::attach(Held& held) {
+  const Endpoint& endpoint = held.endpoint;
   auto changes = network::diff(Plan{}, part_of(endpoint));
   auto make = [&]() -> Result<void> {
     ASSIGN_OR_RETURN(auto space, stock.take());
@@ -332,8 +336,10 @@ os::Co<Result<void>> NodeNetwork::Impl::attach(const Endpoint& endpoint) {
     return attached;
   };
   CO_RETURN_IF_ERROR(co_await driver.run(make));
+  held.state = State::Publishing;
   auto published = co_await change_rules(std::move(changes.rules));
   if (!published) {
+    held.state = State::Leaving;
     auto undo = [&]() -> Result<void> {
       RETURN_IF_ERROR(release_namespace(endpoint.netns_path));
       return endpoint.mode == NetworkMode::Bridge ? remove_link(*removal, veth_name(endpoint))
@@ -384,7 +390,7 @@ os::Co<Result<Endpoint>> NodeNetwork::Impl::connect(EndpointRequest request) {
   }
   CO_ASSIGN_OR_RETURN(auto prepared, prepare(request));
   auto& held = endpoints.emplace(id, std::move(prepared)).first->second;
-  auto attached = co_await attach(held.endpoint);
+  auto attached = co_await attach(held);
   attached = with_context(std::move(attached), "failed to create endpoint {} on network bridge",
                           request.container_name);
   if (!attached) {
@@ -449,6 +455,21 @@ os::Co<Result<void>> NodeNetwork::Impl::serve(Result<ServicePorts::Step> step) {
   CO_RETURN_IF_ERROR(co_await change_rules(std::move(step->rules)));
   CO_RETURN_IF_ERROR(co_await end_flows(std::move(step->end_flows)));
   co_return std::move(step->outcome);
+}
+
+// What the plan has is in the kernel when the check's turn on the driver comes, and what is on its
+// way there comes after it.
+os::Co<NetworkCheck> NodeNetwork::Impl::check() {
+  NetworkCheck found{.networks = 1};
+  auto plan = whole_plan();
+  const auto adopted = services.adopted();
+  auto look = [&] { return kernel->check(std::move(plan), adopted); };
+  const auto differences = co_await driver.run(look);
+  if (!differences) found.fail(fmt::format("network bridge: {}", differences.error().message));
+  if (differences) {
+    for (const auto& line : *differences) found.note("network bridge: " + line);
+  }
+  co_return found;
 }
 
 os::Co<Result<void>> NodeNetwork::Impl::remove_all() {
@@ -527,6 +548,10 @@ std::vector<Endpoint> NodeNetwork::endpoints() const {
     if (held.state == Impl::State::Connected) all.push_back(held.endpoint);
   }
   return all;
+}
+
+os::Co<NetworkCheck> NodeNetwork::check() {
+  return impl_->check();
 }
 
 const Subnet& NodeNetwork::subnet() const {

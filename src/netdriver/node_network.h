@@ -25,6 +25,7 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "netdriver/ingress.h"
+#include "netdriver/network_check.h"
 #include "network/address.h"
 #include "network/ports.h"
 #include "os/co.h"
@@ -116,6 +117,9 @@ class NodeNetwork final : public Ingress {
   os::Co<Result<void>> change_ports(std::vector<network::IngressPort> put,
                                     std::vector<network::IngressPort> gone) override;
   os::Co<Result<std::vector<network::IngressPort>>> retry_ports() override;
+
+  // Compares bridge, settings and rules in the kernel with what they shall be, and mends them.
+  os::Co<NetworkCheck> check();
 
   // In the order of container ids. Valid until the next co_await.
   const Endpoint* find(std::string_view container_id) const;

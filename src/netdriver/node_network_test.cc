@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "netdriver/links.h"
 #include "netdriver/nft_table.h"
@@ -394,6 +397,83 @@ TEST_F(ServiceTest, ATableThatSomebodyFlushedIsMadeAnewByTheNextChange) {
   serve({{Tcp, 8080, {backends_[0]}}, {Tcp, 9090, {backends_[1]}}});
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "a 192.0.2.2");
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 9090).ask(), "b 192.0.2.2");
+}
+
+// What an administrator does by mistake; the next check says what was not so, and mends it.
+TEST_F(ServiceTest, ACheckMendsWhatSomebodyFlushedDeletedOrTurnedOff) {
+  const auto web = connect("web", {{Tcp, {}, 8081, 80}});
+  const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+  const auto link = "shv" + web.endpoint_id.substr(0, 12);
+  const auto check = [&] {
+    auto found = control_->run(network_->check());
+    EXPECT_EQ(found.failure, "");
+    EXPECT_EQ(found.networks, 1u);
+    return found;
+  };
+  const auto shell = [](const char* command) { EXPECT_EQ(std::system(command), 0) << command; };
+  EXPECT_EQ(check(), NetworkCheck{.networks = 1});
+
+  const struct {
+    std::string damage;
+    std::string found;  // in the descriptions
+  } kCases[] = {
+      {"nft flush ruleset", "add chain nat_in"},
+      {"nft flush chain inet shoal_node published", "published"},
+      {"nft delete element inet shoal_node services '{ tcp . 8080 }'", "8080"},
+      {"nft add element inet shoal_node ports '{ tcp . 99 : 172.17.0.2 . 80 }'", "99"},
+      {"ip address flush dev shoal0", "set bridge shoal0"},
+      {"ip link set shoal0 down", "set bridge shoal0"},
+      {"ip link delete shoal0", "add bridge shoal0"},
+      {"ip link set " + link + " nomaster", "attach link " + link},
+      {"bridge link set dev " + link + " hairpin off", "attach link " + link},
+      {"echo 0 > /proc/sys/net/ipv4/ip_forward", "set net/ipv4/ip_forward to 1"},
+      {"echo 0 > /proc/sys/net/ipv4/conf/shoal0/route_localnet", "route_localnet to 1"},
+  };
+  for (const auto& [damage, expected] : kCases) {
+    shell(damage.c_str());
+    const auto found = check();
+    EXPECT_THAT(found.descriptions, ::testing::Contains(HasSubstr(expected))) << damage;
+    EXPECT_GE(found.differences, found.descriptions.size());
+    EXPECT_EQ(check().differences, 0u) << damage;
+    EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).ask(), "web 192.0.2.2") << damage;
+    EXPECT_EQ(ask(host_.outside(), kHostAddress, 3).size(), 3u);
+    EXPECT_NE(Client::tcp(host_.inside(), "127.0.0.1", 8080).ask(), "") << damage;
+  }
+  // A link that somebody took away is not made again; nor does that keep the rest from being well.
+  shell(("ip link delete " + link).c_str());
+  EXPECT_EQ(check().differences, 0u);
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+}
+
+TEST_F(ServiceTest, ACheckLeavesWhatAnEarlierDaemonServedUntilItIsToldAnew) {
+  const auto before = network_->endpoints();
+  end();
+  begin(before);
+  EXPECT_EQ(control_->run(network_->check()).differences, 0u);
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+  auto table = NftTable::open("shoal_node");
+  ASSERT_TRUE(table->remove());
+  EXPECT_GT(control_->run(network_->check()).differences, 0u);
+  serve({{Tcp, 8080, {backends_[1]}}});
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "b 192.0.2.2");
+}
+
+// Each look sees all of a container's ports in the kernel, or none.
+TEST_F(NodeNetworkTest, ChecksFindNothingWhileContainersComeAndGo) {
+  std::atomic<bool> over = false;
+  std::vector<NetworkCheck> found;
+  std::thread checking([&] {
+    while (!over) found.push_back(control_->run(network_->check()));
+  });
+  for (int i = 0; i < 20; ++i) {
+    const auto web = connect("web", {{Tcp, {}, 8081, 80}, {Udp, {}, 8082, 80}});
+    const Server server(web.netns_path, Server::Kind::Tcp, 80, "web");
+    EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).ask(), "web 192.0.2.2");
+    disconnect("web");
+  }
+  over = true;
+  checking.join();
+  EXPECT_THAT(found, ::testing::Each(NetworkCheck{.networks = 1}));
 }
 
 TEST_F(ServiceTest, ARestartedDaemonFindsEverythingAndNoConnectionNotices) {

@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kLinkNameMax = 15;
 constexpr size_t kIdMax = 64;
+constexpr auto kOn = "1";
 
 // Ids become file names and parts of names of links.
 Result<void> check_id(std::string_view what, const std::string& id) {
@@ -86,6 +87,14 @@ Result<void> OverlayDriver::look_at_host() {
 std::vector<std::string> OverlayDriver::networks() const {
   std::vector<std::string> ids;
   for (const auto& [id, net] : nets_) ids.push_back(id);
+  return ids;
+}
+
+std::vector<std::string> OverlayDriver::planned() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, net] : nets_) {
+    if (net.state) ids.push_back(id);
+  }
   return ids;
 }
 
@@ -319,14 +328,24 @@ Result<void> OverlayDriver::set_gateway(Gateway gateway) {
       with_context(link(*net, {"", gateway_.addresses}, {std::move(space), gateway_link_}),
                    "network {}", gateway_.network));
   // A process of the host that asks 127.0.0.1 goes this way too.
-  return write_sysctl("net/ipv4/conf/" + gateway_link_ + "/route_localnet", "1");
+  return write_sysctl(gateway_sysctl(), kOn);
 }
 
-Result<bool> OverlayDriver::check_gateway() {
+Result<std::vector<std::string>> OverlayDriver::check_gateway() {
+  std::vector<std::string> differences;
+  if (gateway_.network.empty()) return differences;
   ASSIGN_OR_RETURN(const bool same, has_gateway());
-  if (same || gateway_.network.empty()) return false;
-  RETURN_IF_ERROR(set_gateway(gateway_));
-  return true;
+  if (!same) {
+    RETURN_IF_ERROR(set_gateway(gateway_));
+    differences.push_back("add link " + gateway_link_);
+    return differences;
+  }
+  const auto sysctl = gateway_sysctl();
+  ASSIGN_OR_RETURN(const auto value, read_sysctl(sysctl));
+  if (value == kOn) return differences;
+  RETURN_IF_ERROR(write_sysctl(sysctl, kOn));
+  differences.push_back(fmt::format("set {} to {}", sysctl, kOn));
+  return differences;
 }
 
 Result<bool> OverlayDriver::has_gateway() {

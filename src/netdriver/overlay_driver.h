@@ -31,6 +31,8 @@ class OverlayDriver {
 
   // Every network that is held.
   std::vector<std::string> networks() const;
+  // Those of them that are to be here.
+  std::vector<std::string> planned() const;
   // Those that are not yet as they shall be, because something failed.
   std::vector<std::string> unsettled() const;
 
@@ -58,8 +60,8 @@ class OverlayDriver {
     std::vector<network::Subnet> addresses;
   };
   Result<void> set_gateway(Gateway gateway);
-  // True when the link had to be made again.
-  Result<bool> check_gateway();
+  // Mends the link, and says what was not so.
+  Result<std::vector<std::string>> check_gateway();
 
   Result<void> remove_all();
 
@@ -86,6 +88,9 @@ class OverlayDriver {
   Result<void> unlink(const std::string& network, Net& net, const std::string& id);
   Result<bool> has_gateway();
   Result<void> remove_gateway_link();
+  std::string gateway_sysctl() const {
+    return "net/ipv4/conf/" + gateway_link_ + "/route_localnet";
+  }
 
   const std::string folder_;
   const std::string gateway_link_;

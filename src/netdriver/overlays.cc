@@ -13,8 +13,6 @@ using network::OverlayChange;
 
 namespace {
 
-constexpr size_t kDescriptionsMax = 20;  // of a check
-
 const std::string& network_of(const OverlayChange& change) {
   struct Visitor {
     const std::string& operator()(const network::PutOverlay& c) const { return c.network.id; }
@@ -76,7 +74,7 @@ struct Overlays::Impl {
   os::Co<Result<void>> set_host(network::IpAddress address, uint16_t port);
   os::Co<Result<void>> replace(std::vector<OverlayChange> everything);
   os::Co<Result<void>> apply(std::vector<OverlayChange> changes);
-  os::Co<Result<OverlayCheck>> check();
+  os::Co<NetworkCheck> check();
   os::Co<Result<void>> set_gateway(std::string network, std::vector<network::Subnet> addresses);
 
   // Logs what is not returned: the first error is.
@@ -160,39 +158,28 @@ os::Co<Result<void>> Overlays::Impl::apply(std::vector<OverlayChange> changes) {
   co_return co_await settle_rest();
 }
 
-os::Co<Result<OverlayCheck>> Overlays::Impl::check() {
-  os::OneShot<bool> mine;
-  const Turn turn(mine);
-  const auto before = line_up(mine);
-  co_await before;
-  OverlayCheck found;
-  Result<void> outcome;
+// Nothing here lasts beyond one step, so it needs no turn: nobody waits for all networks.
+os::Co<NetworkCheck> Overlays::Impl::check() {
+  NetworkCheck found;
   auto look_at_host = [this] { return driver.look_at_host(); };
-  note(outcome, co_await worker.run(look_at_host));
-  auto list = [this] { return driver.networks(); };
+  const auto seen = co_await worker.run(look_at_host);
+  if (!seen) found.fail(seen.error().message);
+  auto list = [this] { return driver.planned(); };
   const auto networks = co_await worker.run(list);
   for (const auto& network : networks) {
     auto look = [&] { return driver.check(network); };
-    auto differences = co_await worker.run(look);
-    if (!differences) {
-      note(outcome, std::unexpected(std::move(differences).error()));
-      continue;
-    }
+    const auto differences = co_await worker.run(look);
     ++found.networks;
-    found.differences += differences->size();
-    for (const auto& line : *differences) {
-      if (found.descriptions.size() >= kDescriptionsMax) break;
-      found.descriptions.push_back(fmt::format("network {}: {}", network, line));
-    }
+    if (!differences) found.fail(differences.error().message);
+    if (!differences) continue;
+    for (const auto& line : *differences) found.note(fmt::format("network {}: {}", network, line));
   }
   auto check_gateway = [this] { return driver.check_gateway(); };
-  const auto mended = co_await worker.run(check_gateway);
-  if (!mended) note(outcome, std::unexpected(mended.error()));
-  if (mended && *mended) {
-    ++found.differences;
-    found.descriptions.push_back("add link " + gateway_name);
+  const auto differences = co_await worker.run(check_gateway);
+  if (!differences) found.fail(differences.error().message);
+  if (differences) {
+    for (const auto& line : *differences) found.note(line);
   }
-  if (!outcome) co_return std::unexpected(std::move(outcome).error());
   co_return found;
 }
 
@@ -254,7 +241,7 @@ os::Co<Result<void>> Overlays::disconnect(std::string container_id) {
   co_return co_await impl_->worker.run(disconnect);
 }
 
-os::Co<Result<OverlayCheck>> Overlays::check() {
+os::Co<NetworkCheck> Overlays::check() {
   return impl_->check();
 }
 

@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "netdriver/network_check.h"
 #include "network/overlay.h"
 #include "os/co.h"
 #include "os/loop.h"
@@ -42,13 +43,6 @@ struct OverlayEndpoint {
   network::MacAddress mac;
 
   bool operator==(const OverlayEndpoint&) const = default;
-};
-
-// What a check of the kernel against the plan found.
-struct OverlayCheck {
-  size_t networks = 0;                    // looked at
-  size_t differences = 0;                 // found, and mended
-  std::vector<std::string> descriptions;  // of the first ones, for the log
 };
 
 class Overlays {
@@ -84,8 +78,9 @@ class Overlays {
   // All of the container's; flows to it end. The links go with their namespace anyway.
   os::Co<Result<void>> disconnect(std::string container_id);
 
-  // Compares every network in the kernel with what it shall be, and mends it.
-  os::Co<Result<OverlayCheck>> check();
+  // Compares every network in the kernel with what it shall be, and mends it; one after the other,
+  // so that other calls come in between.
+  os::Co<NetworkCheck> check();
 
   // Takes every network of ours away. Nothing may be called afterwards.
   os::Co<Result<void>> remove_all();

@@ -16,6 +16,7 @@
 #include "netdriver/overlay_links.h"
 #include "netdriver/overlay_testing.h"
 #include "netdriver/socket_address.h"
+#include "netdriver/sysctl.h"
 #include "network/shards.h"
 #include "os/file.h"
 
@@ -81,10 +82,10 @@ class OverlaysRepairTest : public ::testing::Test {
     const auto replaced = fabric_.control.run(machine.overlays->replace(std::move(changes)));
     EXPECT_TRUE(replaced) << replaced.error().message;
   }
-  OverlayCheck check(Machine& machine) {
+  NetworkCheck check(Machine& machine) {
     auto found = fabric_.control.run(machine.overlays->check());
-    EXPECT_TRUE(found) << found.error().message;
-    return found ? *found : OverlayCheck{};
+    EXPECT_EQ(found.failure, "");
+    return found;
   }
   // Runs `damage` in the network of machine a; the next check says what it did and mends it.
   std::vector<std::string> mend(const std::function<void()>& damage) {
@@ -379,6 +380,10 @@ TEST_F(OverlaysRepairTest, MendsTheHostsOwnLink) {
   });
   EXPECT_THAT(check(*a_).descriptions, Contains("add link shg0"));
   EXPECT_EQ(Client::tcp(a_->space, "10.0.1.11", 80).ask(), "near 10.0.1.2");
+  in_namespace(a_->space,
+               [] { ASSERT_TRUE(write_sysctl("net/ipv4/conf/shg0/route_localnet", "0")); });
+  EXPECT_THAT(check(*a_).descriptions, ElementsAre(HasSubstr("route_localnet to 1")));
+  EXPECT_EQ(check(*a_).differences, 0u);
 
   fabric_.end_daemon(*a_);
   fabric_.begin_daemon(*a_);

@@ -173,4 +173,12 @@ void ServicePorts::add_parts(Plan& plan) const {
   }
 }
 
+std::vector<IngressPort> ServicePorts::adopted() const {
+  std::vector<IngressPort> ports;
+  for (const auto& [key, served] : served_) {
+    if (served.adopted) ports.push_back({key.protocol, key.port, {}});
+  }
+  return ports;
+}
+
 }  // namespace shoal::netdriver

@@ -43,6 +43,8 @@ class ServicePorts {
   // Adds all parts and the shards that they are in; those adopted whose rules are not known are
   // left out.
   void add_parts(network::Plan& plan) const;
+  // Those adopted, with nothing but protocol and port.
+  std::vector<network::IngressPort> adopted() const;
 
  private:
   struct Key {
