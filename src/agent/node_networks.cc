@@ -88,6 +88,7 @@ os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
   note(co_await carry_out(std::move(steps)));
   told_ = true;
   changed_.notify();
+  if (message.complete) on_complete_();
   co_return Result<void>{};
 }
 

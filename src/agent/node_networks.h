@@ -10,6 +10,7 @@
 // keep_ports() and mend().
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "agent/core/network_book.h"
@@ -43,6 +44,9 @@ class NodeNetworks {
         ports_(ports),
         names_(names),
         journal_(std::move(journal)) {}
+
+  // Runs whenever everything was said anew and carried out, as far as that was possible.
+  void on_complete(std::function<void()> handler) { on_complete_ = std::move(handler); }
 
   // A journal that cannot be read, or a network that cannot be made again, is only logged: the
   // manager says it all once more.
@@ -85,6 +89,7 @@ class NodeNetworks {
   netdriver::Ingress& ports_;
   network::NameTable& names_;
   NetworkJournal journal_;
+  std::function<void()> on_complete_ = [] {};
   NetworkBook book_;
   std::optional<NetworkJournal::Contents> recalled_;  // until it is restored
   struct Place {                                      // where the others reach this node's overlays

@@ -51,11 +51,13 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
   app.require_subcommand(1);
   PlaygroundRequest playground;
   DrainRequest drain;
+  NetworkCheckRequest network;
   RebalanceRequest rebalance;
   SwarmJoinRequest join;
   InitOptions init;
   const CLI::App* playground_app = add_playground(app, playground);
   const CLI::App* drain_app = add_node(app, drain);
+  const CLI::App* network_app = add_network(app, network);
   const CLI::App* rebalance_app = add_rebalance(app, rebalance);
   const CLI::App* join_app = add_swarm(app, join);
   const CLI::App* init_app = add_init(app, init);
@@ -71,6 +73,10 @@ Result<Invocation> parse_command_line(const std::vector<std::string>& arguments)
       invocation.command = playground;
     }
     if (drain_app->parsed()) invocation.command = drain;
+    if (network_app->parsed()) {
+      RETURN_IF_ERROR(complete_network_check(network));
+      invocation.command = network;
+    }
     if (rebalance_app->parsed()) {
       RETURN_IF_ERROR(complete_rebalance(rebalance));
       invocation.command = rebalance;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/network.h"
 #include "cli/node.h"
 #include "cli/playground.h"
 #include "cli/playground_init.h"
@@ -16,8 +17,8 @@ namespace shoal::cli {
 
 // What to do: one of the commands, or print `text` (help, version) and exit 0.
 struct Invocation {
-  std::variant<std::monostate, PlaygroundRequest, DrainRequest, RebalanceRequest, SwarmJoinRequest,
-               InitOptions>
+  std::variant<std::monostate, PlaygroundRequest, DrainRequest, NetworkCheckRequest,
+               RebalanceRequest, SwarmJoinRequest, InitOptions>
       command;
   std::string text;
 };

@@ -16,6 +16,9 @@ int main(int argc, char** argv) {
   if (const auto* request = std::get_if<cli::DrainRequest>(&invocation->command)) {
     return cli::run_drain(*request);
   }
+  if (const auto* request = std::get_if<cli::NetworkCheckRequest>(&invocation->command)) {
+    return cli::run_network_check(*request);
+  }
   if (const auto* request = std::get_if<cli::RebalanceRequest>(&invocation->command)) {
     return cli::run_rebalance(*request);
   }

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "agent/network_checker.h"
 #include "daemon/heap.h"
 #include "daemon/machine.h"
 #include "daemon/pidfile.h"
@@ -21,14 +22,20 @@ struct Parts {
   Parts(const Flags& flags, Machine& machine, Log& log)
       : networks(machine.loop, log, *machine.overlays, *machine.network, machine.names,
                  network_journal(flags, machine)),
+        checker(machine.loop, log, machine.rng,
+                {[&machine] { return machine.network->check(); },
+                 [&machine] { return machine.overlays->check(); }}),
         executor({machine.loop, *machine.containers, *machine.images, *machine.network, networks,
                   log, machine.facts, flags.labels, std::string(kVersion)}),
         logs(*machine.containers),
         swarm({machine.loop, machine.rng, log, *machine.containers, executor, logs, flags.data_root,
                flags.bridge}),
-        service(flags, machine, swarm, log) {}
+        service(flags, machine, swarm, checker, log) {
+    networks.on_complete([this] { checker.look_behind(); });
+  }
 
   agent::NodeNetworks networks;
+  agent::NetworkChecker checker;
   agent::ContainerExecutor executor;
   agent::ContainerLogs logs;
   SwarmNode swarm;
@@ -45,11 +52,13 @@ Time newest_time(const containers::Containers& containers) {
   return newest;
 }
 
-os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code) {
+// `over`: the daemon ends.
+os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code, os::StopToken over) {
   co_await parts.networks.recall();
   Result<void> started = co_await machine.containers->open();
   if (started) {
     co_await parts.networks.restore();
+    os::spawn(parts.checker.run(over));
     machine.loop.not_before(newest_time(*machine.containers));
     parts.swarm.resume();
     started = parts.service.listen();
@@ -133,7 +142,7 @@ int run_daemon(const Flags& flags, Log& log) {
   }
   const os::StopSource over;
   (*machine)->loop.post([&] {
-    os::spawn(start_up(**machine, parts, log, exit_code));
+    os::spawn(start_up(**machine, parts, log, exit_code, over.token()));
     os::spawn(keep_heap((*machine)->loop, over.token()));
     os::spawn(parts.networks.keep_ports(over.token()));
     os::spawn(parts.networks.mend(over.token()));

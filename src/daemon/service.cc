@@ -7,6 +7,7 @@
 #include "api/http/server.h"
 #include "api/images/images.h"
 #include "api/missing.h"
+#include "api/networks/network_check.h"
 #include "api/networks/networks.h"
 #include "api/nodes.h"
 #include "api/reach/reached_api.h"
@@ -112,7 +113,8 @@ api::NetworksApi::Node node_of(const Flags& flags, Machine& machine, Log& log) {
 }  // namespace
 
 struct Service::Handlers {
-  Handlers(const Flags& flags, Machine& machine, SwarmNode& node, Log& log)
+  Handlers(const Flags& flags, Machine& machine, SwarmNode& node, agent::NetworkChecker& checker,
+           Log& log)
       : context{machine.loop, log, node},
         swarm(context),
         services(context),
@@ -128,6 +130,8 @@ struct Service::Handlers {
             machine.loop, *machine.images,
             [&machine](const std::string& image) { return users_of(machine, image); }, bus),
         networks(context, node_of(flags, machine, log)),
+        network_check({.look = [&checker] { return checker.look(); },
+                       .found = [&checker] { return checker.found(); }}),
         remote_containers(containers_here(*machine.containers), node),
         reached(log, [this](auto& request, auto& responder) { return handle(request, responder); }),
         server(machine.loop, log,
@@ -147,6 +151,7 @@ struct Service::Handlers {
     containers.add_routes(router);
     images.add_routes(router);
     networks.add_routes(router);
+    network_check.add_routes(router);
     api::add_missing_routes(router);
     remote_containers.add_to(router);
     node.answer_with(reached);
@@ -171,13 +176,15 @@ struct Service::Handlers {
   api::ContainerApi containers;
   api::ImagesApi images;
   api::NetworksApi networks;
+  api::NetworkCheckApi network_check;
   api::RemoteContainers remote_containers;
   api::ReachedApi reached;
   api::Server server;
 };
 
-Service::Service(const Flags& flags, Machine& machine, SwarmNode& swarm, Log& log)
-    : flags_(flags), handlers_(std::make_unique<Handlers>(flags, machine, swarm, log)) {}
+Service::Service(const Flags& flags, Machine& machine, SwarmNode& swarm,
+                 agent::NetworkChecker& checker, Log& log)
+    : flags_(flags), handlers_(std::make_unique<Handlers>(flags, machine, swarm, checker, log)) {}
 
 Service::~Service() = default;
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "agent/container_executor.h"
+#include "agent/network_checker.h"
 #include "daemon/flags.h"
 #include "daemon/machine.h"
 #include "daemon/swarm_node.h"
@@ -14,7 +15,8 @@ namespace shoal::daemon {
 
 class Service {
  public:
-  Service(const Flags& flags, Machine& machine, SwarmNode& swarm, Log& log);
+  Service(const Flags& flags, Machine& machine, SwarmNode& swarm, agent::NetworkChecker& checker,
+          Log& log);
   ~Service();
 
   // Binds every address; the first that cannot be bound is the error.
