@@ -144,9 +144,8 @@ void measure_services(Fabric& fabric, Machine& machine, uint32_t services) {
                   [&](uint32_t i) { return service(i % services, i / services + 1); });
   begin = Clock::now();
   const auto checked = fabric.control.run(machine.overlays->check());
-  expect(checked);
   fmt::print("{} services compared with the kernel: {:.1f} ms, {} differences\n", services,
-             milliseconds_since(begin), checked->differences);
+             milliseconds_since(begin), checked.differences);
 }
 
 }  // namespace

@@ -419,7 +419,7 @@ TEST_F(ServiceTest, ACheckMendsWhatSomebodyFlushedDeletedOrTurnedOff) {
   } kCases[] = {
       {"nft flush ruleset", "add chain nat_in"},
       {"nft flush chain inet shoal_node published", "published"},
-      {"nft delete element inet shoal_node services '{ tcp . 8080 }'", "8080"},
+      {"nft delete element inet shoal_node_5 services '{ tcp . 8080 }'", "8080"},
       {"nft add element inet shoal_node ports '{ tcp . 99 : 172.17.0.2 . 80 }'", "99"},
       {"ip address flush dev shoal0", "set bridge shoal0"},
       {"ip link set shoal0 down", "set bridge shoal0"},

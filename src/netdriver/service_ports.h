@@ -67,7 +67,7 @@ class ServicePorts {
 
   HostPorts& host_ports_;
   std::map<Key, Served> served_;
-  std::set<size_t> shards_;  // that are made; one is never taken back
+  std::set<size_t> shards_;                      // that are made; one is never taken back
   std::map<Key, network::IngressPort> waiting_;  // wanted, and held by somebody else
   std::optional<Key> tried_;                     // where retry() goes on behind
 };
