@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "netdriver/flow_testing.h"
@@ -144,22 +145,23 @@ void measure_services(Fabric& fabric, Machine& machine, uint32_t services) {
                   [&](uint32_t i) { return service(i % services, i / services + 1); });
   begin = Clock::now();
   const auto checked = fabric.control.run(machine.overlays->check());
-  fmt::print("{} services compared with the kernel: {:.1f} ms, {} differences\n", services,
-             milliseconds_since(begin), checked.differences);
+  fmt::print("{} services compared with the kernel: {:.1f} ms, {} differences {}\n", services,
+             milliseconds_since(begin), checked.differences, checked.failure);
 }
 
 }  // namespace
 }  // namespace shoal::netdriver
 
-// bench-overlays [services]: these only.
-int main(int argc, char**) {
+// bench-overlays [SERVICES…]: only changes among so many services.
+int main(int argc, char** argv) {
   using namespace shoal::netdriver;
   testing::Host host;
   testing::Fabric fabric(host);
   auto& machine = fabric.add_machine();
-  for (const uint32_t services : {1, 100, 1000, 10'000}) {
-    measure_services(fabric, machine, services);
-  }
+  std::vector<uint32_t> counts{1, 100, 1000, 10'000};
+  if (argc > 1) counts.clear();
+  for (int i = 1; i < argc; ++i) counts.push_back(uint32_t(std::max(std::atoi(argv[i]), 1)));
+  for (const auto services : counts) measure_services(fabric, machine, services);
   if (argc > 1) return 0;
   measure_containers(fabric, machine);
   measure_networks(fabric, machine);

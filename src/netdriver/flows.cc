@@ -154,7 +154,25 @@ Result<void> Flows::end_if(const Predicate& is_over) {
   return end_found(flow_dump({}), is_over);
 }
 
+// Of this namespace. The kernel has one table for all of them, and walks through all of it.
+Result<bool> Flows::any() {
+  Messages messages;
+  // The answer says that more follows, and nothing does but what is asked for here.
+  add_flow_message(messages, IPCTNL_MSG_CT_GET_STATS, NLM_F_ACK, AF_UNSPEC);
+  uint32_t count = 0;
+  const auto asked = socket_.query(std::move(messages), [&](const nlmsghdr& message) {
+    for_each_attribute(message, sizeof(nfgenmsg), [&](const nlattr& attribute) {
+      if (mnl_attr_get_type(&attribute) != CTA_STATS_GLOBAL_ENTRIES) return;
+      count = ntohl(mnl_attr_get_u32(&attribute));
+    });
+  });
+  RETURN_IF_ERROR(with_context(asked, "count flows"));
+  return count != 0;
+}
+
 Result<void> Flows::end_found(Messages dump, const Predicate& matches) {
+  ASSIGN_OR_RETURN(const bool some, any());
+  if (!some) return {};
   std::vector<Entry> found;
   const auto take = [&](const nlmsghdr& message) {
     auto entry = parse_entry(message);

@@ -127,6 +127,7 @@ TEST_F(FlowsTest, EndsTheFlowsThatThePredicateNames) {
   EXPECT_THAT(left(), ElementsAre(text_of(all_[0])));
   ASSERT_TRUE(flows_.end_if([](const Flow&) { return true; }));
   EXPECT_THAT(left(), IsEmpty());
+  ASSERT_TRUE(flows_.end_if([](const Flow&) { return true; }));
 }
 
 TEST_F(FlowsTest, EndsNothingWithoutAFilter) {

@@ -13,6 +13,7 @@
 #include "netdriver/socket_address.h"
 #include "netdriver/sysctl.h"
 #include "netdriver/testing.h"
+#include "network/shards.h"
 
 namespace shoal::netdriver {
 namespace {
@@ -412,6 +413,8 @@ TEST_F(ServiceTest, ACheckMendsWhatSomebodyFlushedDeletedOrTurnedOff) {
   };
   const auto shell = [](const char* command) { EXPECT_EQ(std::system(command), 0) << command; };
   EXPECT_EQ(check(), NetworkCheck{.networks = 1});
+  const auto chain = network::in_shard(network::ingress_shard({Tcp, 8080, {}}), "service_tcp_8080");
+  const auto shard = network::table_of("shoal_node", chain);
 
   const struct {
     std::string damage;
@@ -419,7 +422,8 @@ TEST_F(ServiceTest, ACheckMendsWhatSomebodyFlushedDeletedOrTurnedOff) {
   } kCases[] = {
       {"nft flush ruleset", "add chain nat_in"},
       {"nft flush chain inet shoal_node published", "published"},
-      {"nft delete element inet shoal_node_5 services '{ tcp . 8080 }'", "8080"},
+      {"nft delete element inet " + shard + " services '{ tcp . 8080 }'", "8080"},
+      {"nft delete table inet " + shard, "add chain " + network::in_shard_of(chain, "nat_in")},
       {"nft add element inet shoal_node ports '{ tcp . 99 : 172.17.0.2 . 80 }'", "99"},
       {"ip address flush dev shoal0", "set bridge shoal0"},
       {"ip link set shoal0 down", "set bridge shoal0"},
