@@ -60,7 +60,12 @@ os::Co<> NodeNetworks::recall() {
   }
   if (!*contents) co_return;
   recalled_ = std::move(**contents);
-  (void)understand(recalled_->message, recalled_->self);  // restore() takes its steps.
+  (void)understand(recalled_->message, recalled_->self);
+  // What they come to, not each step on the way: a network that was gone in between has containers
+  // now, which must not lose it again.
+  const uint32_t port = recalled_->message.data_path_port;
+  recalled_->message = book_.everything();
+  recalled_->message.data_path_port = port;
   told_ = true;
 }
 

@@ -1,0 +1,131 @@
+// What a daemon was told of its networks, and what the next one makes of it: on a machine of its
+// own.
+#include "agent/node_networks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "netdriver/links.h"
+#include "netdriver/overlay_testing.h"
+
+namespace shoal::agent {
+namespace {
+
+using netdriver::testing::Container;
+using testing::HasSubstr;
+
+const model::NetworkId kNet = model::NetworkId::of("net1");
+
+class NoPorts final : public netdriver::Ingress {
+ public:
+  os::Co<Result<void>> set_ports(std::vector<network::IngressPort>) override {
+    co_return Result<void>{};
+  }
+  os::Co<Result<void>> change_ports(std::vector<network::IngressPort>,
+                                    std::vector<network::IngressPort>) override {
+    co_return Result<void>{};
+  }
+};
+
+class NodeNetworksTest : public testing::Test {
+ protected:
+  NodeNetworksTest() {
+    machine_ = &fabric_.add_machine();
+    begin();
+  }
+  ~NodeNetworksTest() override {
+    fabric_.control.call([this] { networks_.reset(); });
+  }
+
+  void begin() {
+    networks_ = std::make_unique<NodeNetworks>(fabric_.control.loop, fabric_.control.log,
+                                               *machine_->overlays, ports_, names_,
+                                               NetworkJournal(host_.folder() + "/journal", "boot"));
+  }
+  // The daemon is killed, and the next one starts.
+  void restart() {
+    fabric_.control.call([this] { networks_.reset(); });
+    fabric_.end_daemon(*machine_);
+    fabric_.begin_daemon(*machine_);
+    names_ = {};
+    begin();
+    fabric_.control.run(done(networks_->recall()));
+    fabric_.control.run(done(networks_->restore()));
+  }
+  static os::Co<bool> done(os::Co<> work) {
+    co_await work;
+    co_return true;
+  }
+
+  Result<void> tell(std::vector<model::NetworkChange> changes, bool complete = false) {
+    model::Node self{.id = model::NodeId::of("self")};
+    self.description.data_path_address = address_;
+    model::NetworksMessage message{.complete = complete, .changes = {}};
+    for (auto& change : changes) message.changes.push_back(model::share(std::move(change)));
+    return fabric_.control.run(networks_->apply(message, self));
+  }
+  static model::NetworkView net() {
+    model::NetworkView view{.id = kNet, .name = "blue", .vni = 4097, .ipam = {}};
+    view.ipam.push_back(
+        {.subnet = "10.0.1.0/24", .range = "", .gateway = "10.0.1.1", .auxiliary = {}});
+    return view;
+  }
+  bool is_linked(const Container& container) {
+    bool linked = false;
+    netdriver::testing::in_namespace(container.netns_path, [&] {
+      auto route = netdriver::NetlinkSocket::open(NETLINK_ROUTE);
+      linked = netdriver::find_link(*route, "eth0").has_value();
+    });
+    return linked;
+  }
+
+  netdriver::testing::Host host_;
+  netdriver::testing::Fabric fabric_{host_};
+  netdriver::testing::Machine* machine_ = nullptr;
+  NoPorts ports_;
+  network::NameTable names_;
+  std::unique_ptr<NodeNetworks> networks_;
+  std::string address_ = "10.98.0.1";
+};
+
+TEST_F(NodeNetworksTest, ContainersKeepANetworkThatWasGoneBeforeThemWhenTheDaemonRestarts) {
+  ASSERT_TRUE(tell({net()}, true));
+  ASSERT_TRUE(tell({model::NetworkGone{kNet}}));
+  ASSERT_TRUE(tell({net()}));
+  const auto web = fabric_.add_container(*machine_, "web");
+  ASSERT_TRUE(fabric_.connect(web, kNet.str(), {"10.0.1.7/24"}));
+  restart();
+  EXPECT_TRUE(is_linked(web));
+  const auto checked = fabric_.control.run(machine_->overlays->check());
+  EXPECT_EQ(checked, netdriver::NetworkCheck{.networks = 1});
+  restart();  // What was restored is kept for the next one, too.
+  EXPECT_TRUE(is_linked(web));
+}
+
+TEST_F(NodeNetworksTest, ANetworkThatIsGoneIsNotMadeAgain) {
+  ASSERT_TRUE(tell({net()}, true));
+  ASSERT_TRUE(tell({model::NetworkGone{kNet}}));
+  restart();
+  EXPECT_EQ(fabric_.control.run(machine_->overlays->check()).networks, 0u);
+  EXPECT_TRUE(networks_->told());
+}
+
+TEST_F(NodeNetworksTest, EverythingThatWasCarriedOutIsTold) {
+  int complete = 0;
+  networks_->on_complete([&] { ++complete; });
+  ASSERT_TRUE(tell({net()}, true));
+  EXPECT_EQ(complete, 1);
+  ASSERT_TRUE(tell({model::NetworkGone{kNet}}));
+  EXPECT_EQ(complete, 1);
+}
+
+TEST_F(NodeNetworksTest, ANodeThatHasNoAddressYetSaysSo) {
+  address_ = "";
+  EXPECT_THAT(tell({net()}, true).error().message, HasSubstr("address of this node is not known yet"));
+  EXPECT_FALSE(networks_->told());
+  address_ = "10.98.0.1";
+  EXPECT_TRUE(tell({net()}, true));
+}
+
+}  // namespace
+}  // namespace shoal::agent
