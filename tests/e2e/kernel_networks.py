@@ -130,13 +130,13 @@ def path_of(node, network):
 
 
 def look(node):
-    """The spaces of a node: the host's, and each network's by its id."""
+    """The spaces of a node: the host's, and each network's by its id. LookupError while they come and go."""
     networks = sorted(names_in(node.folder / "run/overlay"))
     paths = [path_of(node, network) for network in networks]
-    seen = node.namespaces.run("bash", "-c", LOOK, "look", *paths)
+    seen = node.namespaces.run("bash", "-c", LOOK, "look", *paths, check=False)
     parts = seen.stdout.split("====\n")[:-1]
     if len(parts) != len(networks) + 1:
-        raise AssertionError(f"{node.name} cannot be looked at: {seen.stderr}")
+        raise LookupError(f"{node.name} cannot be looked at: {seen.stderr}")
     spaces = [Space(part) for part in parts]
     return spaces[0], dict(zip(networks, spaces[1:]))
 
@@ -183,9 +183,14 @@ def compare_network(swarm, node, network, space, gateways):
 
 def differences(manager, nodes):
     """What is not in the kernel of these nodes as it shall be, as texts."""
-    swarm = Swarm(manager)
+    try:
+        return compare(Swarm(manager), {node.name: look(node) for node in nodes})
+    except LookupError as changing:  # A network went while it was looked at.
+        return [str(changing)]
+
+
+def compare(swarm, seen):
     ids = {node["Description"]["Hostname"]: i for i, node in swarm.nodes.items()}
-    seen = {node.name: look(node) for node in nodes}
     gateways = {gateway_of(host): ids[name] for name, (host, _) in seen.items() if gateway_of(host)}
     gateways |= {address: i for address, i in known_gateways(swarm, seen, gateways).items()}
     found = []
@@ -237,13 +242,23 @@ ASK_NAMES = pathlib.Path(__file__).with_name("ask_names.py")
 
 
 def answers(node, process, names):
-    """What a container's process is told of these names: a set of addresses each."""
-    done = node.namespaces.run("nsenter", f"--net=/proc/{process}/ns/net", "/usr/bin/python3", ASK_NAMES, *names)
+    """What a container's process is told of these names: a set of addresses each. LookupError when it ended."""
+    done = node.namespaces.run("nsenter", f"--net=/proc/{process}/ns/net", "/usr/bin/python3", ASK_NAMES, *names,
+                               check=False)
+    if done.returncode != 0:
+        raise LookupError(f"{node.name}: process {process} cannot be asked: {done.stderr}")
     return {name: set(found) for name, found in json.loads(done.stdout).items()}
 
 
 def name_differences(manager, nodes, gone=()):
     """What the running tasks' containers are told of names that is not so. Names in `gone` are to be unknown."""
+    try:
+        return compare_names(manager, nodes, gone)
+    except LookupError as changing:
+        return [str(changing)]
+
+
+def compare_names(manager, nodes, gone):
     swarm, found = Swarm(manager), []
     by_host = {node.name: node for node in nodes}
     for task in swarm.tasks:
