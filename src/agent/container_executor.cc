@@ -5,11 +5,16 @@
 #include <array>
 
 #include "agent/task_config.h"
+#include "agent/task_ports.h"
 
 namespace shoal::agent {
 namespace {
 
 constexpr std::string_view kUnhealthy = "dockerexec: unhealthy container";
+
+// How long a task that is told to stop has for the connections that came before: one that does not
+// get round to them is stopped all the same.
+constexpr Duration kAcceptedWithin = 1s;
 
 std::vector<model::PortConfig> published_ports(const containers::Container& container) {
   std::vector<model::PortConfig> ports;
@@ -194,6 +199,7 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::start(const model::
                       co_await machine_.containers.wait_ready(container, stop));
   // Its end is told by the watch; an unhealthy one is on its way there.
   if (ready != containers::Readiness::Ready) co_return Answer{};
+  CO_RETURN_IF_ERROR(co_await await_servers(task, container, stop));
   serve(task, container);
   co_await ingress_.apply();
   Started started{.container = status_of(container)};
@@ -201,6 +207,22 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::start(const model::
     started.host_ports = published_ports(**now);
   }
   co_return Outcome{id, std::move(started)};
+}
+
+// Who hears that a task runs sends it requests: it is told when there is somebody to answer them.
+os::Co<Result<void>> ContainerExecutor::await_servers(const model::Task& task,
+                                                      const std::string& container,
+                                                      os::StopToken stop) {
+  const auto found = machine_.containers.find(container);
+  if (!found) co_return Result<void>{};  // Its end is told by the watch.
+  AwaitedServers servers = awaited_servers(task, **found);
+  const Result<bool> listen = co_await machine_.containers.wait_listening(
+      container, std::move(servers.ports), servers.within, stop);
+  if (stop.stopped()) co_return cancelled("the task is not wanted any more");
+  if (listen) co_return Result<void>{};
+  machine_.log.warn("cannot see whether a container listens at its ports",
+                    {{"container", container}, {"reason", listen.error().message}});
+  co_return Result<void>{};
 }
 
 // A manager that is not one of ours knows no mesh that this node could take part in; its tasks have
@@ -226,9 +248,16 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::stop(const Operatio
   const model::TaskId id = operation.task_id;
   const std::string container = entry(id).container_id;
   if (container.empty()) co_return Outcome{id, Stopped{}};
-  // No new connection reaches it from here on; only then its stop signal.
+  // No new connection reaches it from here on, and it knows of those that did; only then its stop
+  // signal.
   ingress_.remove(id);
   co_await ingress_.apply();
+  const Result<bool> accepted =
+      co_await machine_.containers.wait_accepted(container, kAcceptedWithin);
+  if (!accepted && accepted.error().code != ErrorCode::NotFound) {
+    machine_.log.warn("cannot see whether a container has accepted its connections",
+                      {{"container", container}, {"reason", accepted.error().message}});
+  }
   const Result<bool> stopped = co_await machine_.containers.stop(container);
   if (!stopped && stopped.error().code != ErrorCode::NotFound) {
     co_return std::unexpected(stopped.error());

@@ -63,6 +63,9 @@ class ContainerExecutor final : public Executor {
   os::Co<Result<std::vector<model::OverlayConnection>>> overlays_of(const model::Task& task,
                                                                     os::StopToken stop);
   os::Co<Result<Answer>> start(const model::Task& task, os::StopToken stop);
+  // Only `stop` is an error.
+  os::Co<Result<void>> await_servers(const model::Task& task, const std::string& container,
+                                     os::StopToken stop);
   os::Co<Result<Answer>> stop(const Operation& operation);
   os::Co<Result<Answer>> remove(const Operation& operation);
   os::Co<> end_unhealthy(model::TaskId id);

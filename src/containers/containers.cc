@@ -119,6 +119,18 @@ os::Co<Result<Readiness>> Containers::wait_ready(std::string ref, os::StopToken 
   }
 }
 
+os::Co<Result<bool>> Containers::wait_listening(std::string ref, AwaitedPorts awaited,
+                                                Duration within, os::StopToken stop) {
+  CO_ASSIGN_OR_RETURN(const auto entry, impl_->table.find(ref));
+  co_return co_await containers::wait_listening(impl_->machine.loop, entry, std::move(awaited),
+                                                within, stop);
+}
+
+os::Co<Result<bool>> Containers::wait_accepted(std::string ref, Duration within) {
+  CO_ASSIGN_OR_RETURN(const auto entry, impl_->table.find(ref));
+  co_return co_await containers::wait_accepted(impl_->machine.loop, entry, within);
+}
+
 os::Co<Result<ExitStatus>> Containers::wait(std::string ref, WaitCondition condition,
                                             os::StopToken stop) {
   CO_ASSIGN_OR_RETURN(const auto entry, impl_->table.find(ref));

@@ -25,6 +25,7 @@
 
 #include "containers/container.h"
 #include "containers/execs.h"
+#include "containers/listening.h"
 #include "containers/machine.h"
 #include "containers/volumes.h"
 #include "engine/container.h"
@@ -86,6 +87,11 @@ class Containers {
   os::Co<Result<bool>> start(std::string ref);
   // Comes back when it runs healthy, turned unhealthy, or ended. `stop` gives up: Cancelled.
   os::Co<Result<Readiness>> wait_ready(std::string ref, os::StopToken stop = {});
+  // Comes back true once it listens at the ports, see listening.h.
+  os::Co<Result<bool>> wait_listening(std::string ref, AwaitedPorts awaited, Duration within,
+                                      os::StopToken stop = {});
+  // Comes back true once it has accepted every connection, see listening.h.
+  os::Co<Result<bool>> wait_accepted(std::string ref, Duration within);
   // `stop` gives up: Cancelled. With Removed a container that is gone meanwhile is no error.
   os::Co<Result<ExitStatus>> wait(std::string ref, WaitCondition condition,
                                   os::StopToken stop = {});

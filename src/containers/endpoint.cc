@@ -18,20 +18,6 @@ Result<network::PublishedPort> published(const model::PortBinding& binding) {
   return port;
 }
 
-// "80/tcp", as check.h has let it through.
-std::optional<model::PortBinding> parse_exposed(std::string_view text) {
-  model::PortBinding binding;
-  const auto slash = text.find('/');
-  const auto number = text.substr(0, slash);
-  const auto end = number.data() + number.size();
-  const auto parsed = std::from_chars(number.data(), end, binding.container_port);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  const auto protocol = slash == std::string_view::npos ? "tcp" : text.substr(slash + 1);
-  if (protocol == "udp") binding.protocol = model::PortProtocol::Udp;
-  if (protocol == "sctp") binding.protocol = model::PortProtocol::Sctp;
-  return binding;
-}
-
 // What was asked for, and with publish_all every exposed port that nothing was asked for.
 std::vector<model::PortBinding> wanted_ports(const model::ContainerConfig& config) {
   auto ports = config.ports;
@@ -48,6 +34,19 @@ std::vector<model::PortBinding> wanted_ports(const model::ContainerConfig& confi
 }
 
 }  // namespace
+
+std::optional<model::PortBinding> parse_exposed(std::string_view text) {
+  model::PortBinding binding;
+  const auto slash = text.find('/');
+  const auto number = text.substr(0, slash);
+  const auto end = number.data() + number.size();
+  const auto parsed = std::from_chars(number.data(), end, binding.container_port);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  const auto protocol = slash == std::string_view::npos ? "tcp" : text.substr(slash + 1);
+  if (protocol == "udp") binding.protocol = model::PortProtocol::Udp;
+  if (protocol == "sctp") binding.protocol = model::PortProtocol::Sctp;
+  return binding;
+}
 
 bool is_internal(const model::ContainerConfig& config) {
   return has_names(config) && std::ranges::all_of(config.overlays, [](const auto& overlay) {

@@ -8,6 +8,9 @@ namespace shoal::containers {
 // False with the host's network and with another container's.
 bool needs_endpoint(const model::ContainerConfig& config);
 
+// "80/tcp", as check.h lets it through; empty for a range.
+std::optional<model::PortBinding> parse_exposed(std::string_view text);
+
 // InvalidArgument for an address that is none.
 Result<netdriver::EndpointRequest> endpoint_request(const Entry& entry);
 

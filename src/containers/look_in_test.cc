@@ -156,6 +156,30 @@ TEST_F(LookIn, HealthIsCheckedUntilItChanges) {
   EXPECT_THAT(daemon_->events, Contains("health_status: unhealthy web"));
 }
 
+TEST_F(LookIn, WhetherItListensIsWaitedFor) {
+  using enum model::PortProtocol;
+  const auto listens = [&](const std::string& id, std::set<netdriver::ListeningPort> ports,
+                           Duration within, os::StopToken stop = {}) {
+    return run(containers().wait_listening(id, {.ports = std::move(ports)}, within, stop));
+  };
+  const auto id =
+      start(config({"sh", "-c", "until test -e /go; do sleep 0.01; done; nc -l -p 80"}));
+  EXPECT_EQ(listens(id, {{Tcp, 80}}, 0s), false);
+  EXPECT_EQ(listens(id, {}, 0s), true);
+  const os::StopSource given_up;
+  given_up.stop();
+  EXPECT_EQ(listens(id, {{Tcp, 80}}, testing::kPatience, given_up.token()).error().code,
+            ErrorCode::Cancelled);
+  auto exec = containers().execs().create(id, {.argv = {"touch", "/go"}});
+  ASSERT_TRUE(run(containers().execs().start((*exec)->id, true)));
+  EXPECT_EQ(listens(id, {{Tcp, 80}}, testing::kPatience), true);
+  EXPECT_EQ(listens(id, {{Tcp, 80}, {Udp, 80}}, 0s), false);
+  EXPECT_TRUE(run(containers().kill(id, "KILL")));
+  EXPECT_EQ(wait(id), 137);
+  EXPECT_EQ(listens(id, {{Tcp, 80}}, testing::kPatience), false);
+  EXPECT_EQ(listens("not-there", {}, 0s).error().code, ErrorCode::NotFound);
+}
+
 TEST_F(LookIn, AVolumeBeginsWithWhatTheImageHasAndStays) {
   auto wanted = config({"sh", "-c", "cat /data/from_image; echo more > /data/new"});
   wanted.spec.mounts = {{.type = model::MountType::Volume, .source = "vol1", .target = "/data"}};
