@@ -169,7 +169,9 @@ os::Co<Result<void>> NodeNetworks::carry_out(NetworkSteps steps) {
     note(co_await overlays_.set_gateway(std::move(steps.gateway->network),
                                         std::move(steps.gateway->addresses)));
   }
+  std::vector<network::IpAddress> ended = std::move(steps.ended);
   co_await publish(std::move(steps));
+  if (!ended.empty()) note(co_await ports_.end_flows_to(std::move(ended)));
   co_return outcome;
 }
 

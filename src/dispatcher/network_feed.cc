@@ -21,10 +21,6 @@ bool has_endpoints(const Ref<model::Task>& task) {
   return task && !task->networks.empty() && is_in_networks(*task);
 }
 
-bool is_down(const Ref<model::Node>& node) {
-  return !node || node->status.state == model::NodeState::Down;
-}
-
 bool speaks_shoal(const Ref<model::Node>& node) {
   return node && node->description.shoal_version > 0;
 }
@@ -273,8 +269,12 @@ void NetworkFeed::leave(const model::Task& task) {
 
 void NetworkFeed::put_endpoints(const model::Task& task, const Ref<model::Node>& node) {
   for_attachments(task, [&](const NetworkAttachment& attachment) {
-    put(attachment.network, task.id,
-        endpoint_view(task, attachment, node, ingress_.contains(attachment.network)));
+    const NetworkId& network = attachment.network;
+    if (is_down(node)) {
+      remove(network, task.id, model::EndpointGone{network, task.id});
+    } else {
+      put(network, task.id, endpoint_view(task, attachment, node, ingress_.contains(network)));
+    }
   });
 }
 

@@ -5,6 +5,9 @@
 // carries a network is told by its Journal what changed since its last message: work is
 // proportional to what changed, times the nodes that carry it; memory to the records.
 //
+// The tasks of a node that is down are in no network: whoever sent to them goes elsewhere at once,
+// and what was open to them is over instead of hanging.
+//
 // In the ingress network every Shoal node takes part, but only a node that runs a task there has
 // answers to send: it alone is told of the other nodes' own addresses. So a swarm that publishes
 // nothing costs a node two records, however many nodes there are.

@@ -207,7 +207,7 @@ TEST_F(NetworkFeedTest, NobodySendsToANodeThatIsDownOrGone) {
   join("n1");
   node_state("n2", model::NodeState::Down);
   ASSERT_TRUE(acknowledge("n1"));
-  EXPECT_FALSE(told["n1"].serves("net1", other));
+  EXPECT_FALSE(told["n1"].records.contains("net1 task " + other));
   node_state("n2", model::NodeState::Ready);
   ASSERT_TRUE(acknowledge("n1"));
   EXPECT_TRUE(told["n1"].serves("net1", other));

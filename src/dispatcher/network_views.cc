@@ -50,6 +50,10 @@ bool is_in_networks(const model::Task& task) {
          !model::is_terminal(task.status.state);
 }
 
+bool is_down(const model::Ref<model::Node>& node) {
+  return !node || node->status.state == model::NodeState::Down;
+}
+
 std::string data_path_host(const model::Node* node) {
   if (!node) return {};
   const std::string& own = node->description.data_path_address;
@@ -80,8 +84,8 @@ model::EndpointView endpoint_view(const model::Task& task,
   for (const std::string& address : attachment.addresses) {
     view.addresses.push_back(without_prefix(address));
   }
-  view.serving = task.status.state == TaskState::Running && !is_told_to_stop(task) && node &&
-                 node->status.state != model::NodeState::Down;
+  view.serving =
+      task.status.state == TaskState::Running && !is_told_to_stop(task) && !is_down(node);
   return view;
 }
 

@@ -15,6 +15,8 @@ namespace shoal::dispatcher {
 bool is_told_to_stop(const model::Task& task);
 // On a node, from ASSIGNED on, and not ended: it may have packets to send or to get.
 bool is_in_networks(const model::Task& task);
+// Nobody can tell what is on it: there is no such node, or it is not heard.
+bool is_down(const model::Ref<model::Node>& node);
 // Where a node's overlays are reached; empty while nobody knows it. Null: there is no such node.
 std::string data_path_host(const model::Node* node);
 

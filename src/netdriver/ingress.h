@@ -31,6 +31,10 @@ class Ingress {
   // Serves what was left out and has become free since; returns these. Some hundreds are tried in a
   // call, the next ones in the next.
   virtual os::Co<Result<std::vector<network::IngressPort>>> retry_ports() = 0;
+  // These addresses answer nobody any more: open connections to them through published ports get a
+  // reset with their next packet, instead of none at all. Call it once they are backends of no
+  // port.
+  virtual os::Co<Result<void>> end_flows_to(std::vector<network::IpAddress> servers) = 0;
 };
 
 }  // namespace shoal::netdriver

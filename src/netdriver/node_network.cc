@@ -520,6 +520,12 @@ os::Co<Result<void>> NodeNetwork::end_flows(std::string container_id) {
   co_return co_await impl_->end_flows(std::move(filters));
 }
 
+os::Co<Result<void>> NodeNetwork::end_flows_to(std::vector<IpAddress> servers) {
+  std::vector<FlowFilter> filters;
+  for (const IpAddress& ip : servers) filters.push_back({.server = ip});
+  return impl_->end_flows(std::move(filters));
+}
+
 os::Co<Result<void>> NodeNetwork::set_ports(std::vector<IngressPort> ports) {
   return impl_->serve(impl_->services.set(std::move(ports)));
 }

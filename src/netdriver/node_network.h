@@ -120,6 +120,7 @@ class NodeNetwork final : public Ingress {
 
   // Compares bridge, settings and rules in the kernel with what they shall be, and mends them.
   os::Co<NetworkCheck> check();
+  os::Co<Result<void>> end_flows_to(std::vector<network::IpAddress> servers) override;
 
   // In the order of container ids. Valid until the next co_await.
   const Endpoint* find(std::string_view container_id) const;

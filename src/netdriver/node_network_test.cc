@@ -362,6 +362,20 @@ TEST_F(ServiceTest, ARemovedBackendGetsNothingNewAndFinishesWhatIsOpen) {
   EXPECT_EQ(open.at("a").ask(), "a 192.0.2.2");
 }
 
+TEST_F(ServiceTest, WhatIsOpenToABackendThatIsGoneIsReset) {
+  serve({{Tcp, 8080, {backends_[0]}}});
+  auto open = Client::tcp(host_.outside(), kHostAddress, 8080);
+  EXPECT_EQ(open.ask(), "a 192.0.2.2");
+  serve({{Tcp, 8080, {backends_[1]}}});
+  EXPECT_EQ(open.ask(), "a 192.0.2.2");
+  ASSERT_TRUE(control_->run(network_->end_flows_to({backends_[0].address})));
+  EXPECT_EQ(open.ask(), "");
+  auto other = Client::tcp(host_.outside(), kHostAddress, 8080);
+  EXPECT_EQ(other.ask(), "b 192.0.2.2");
+  ASSERT_TRUE(control_->run(network_->end_flows_to({})));
+  EXPECT_EQ(other.ask(), "b 192.0.2.2");
+}
+
 TEST_F(ServiceTest, DatagramsLeaveARemovedBackendAtOnce) {
   auto client = Client::udp(host_.outside(), kHostAddress, 8080);
   const auto first = client.ask();

@@ -132,12 +132,12 @@ NetworkRecords expected_networks(const store::Tables& tables, const model::NodeI
     expect(records, dispatcher::network_view(*network));
     expect_services(tables, *network, records);
     for (const auto& [task_id, task] : tables.tasks().all()) {
-      if (!dispatcher::is_in_networks(*task)) continue;
+      const auto its_node = tables.nodes().get(task->node_id);
+      if (!dispatcher::is_in_networks(*task) || dispatcher::is_down(its_node)) continue;
       for (const auto& attachment : task->networks) {
         if (attachment.network != id || attachment.addresses.empty()) continue;
         expect(records,
-               dispatcher::endpoint_view(*task, attachment, tables.nodes().get(task->node_id),
-                                         network->spec.ingress));
+               dispatcher::endpoint_view(*task, attachment, its_node, network->spec.ingress));
       }
     }
     for (const auto& attachment : tables.nodes().get(node)->attachments) {

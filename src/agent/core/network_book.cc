@@ -100,6 +100,10 @@ NetworkSteps NetworkBook::apply(const model::NetworksMessage& message, const mod
   NetworkSteps steps{.complete = message.complete};
   self_ = self;
   if (message.complete) {
+    for (const auto& [id, network] : networks_) {
+      if (!network.view.ingress) continue;
+      for (const auto& [task, view] : network.endpoints) end(view, steps);
+    }
     networks_.clear();
     steps.gateway = Gateway{};
   }
@@ -111,6 +115,9 @@ NetworkSteps NetworkBook::apply(const model::NetworksMessage& message, const mod
       settle(id, network->second, service, steps);
     }
   }
+  // What has its address now begins anew: nothing of that is over.
+  std::erase_if(steps.ended, [&](const IpAddress& address) { return came_.contains(address); });
+  came_.clear();
   // A port that went from one service to another is not gone.
   std::erase_if(steps.gone_ports, [&](const network::IngressPort& gone) {
     return std::ranges::any_of(steps.put_ports, [&](const network::IngressPort& put) {
@@ -179,6 +186,9 @@ void NetworkBook::put(const model::EndpointView& view, NetworkSteps& steps) {
     put_peers(*network, {view.task.str(), view.addresses, view.host}, steps);
   }
   network->endpoints[view.task] = view;
+  if (network->view.ingress && placed) {
+    for (const IpAddress& address : addresses_of(view.addresses, steps)) came_.insert(address);
+  }
   if (!view.service) return;
   auto& serving = network->services[view.service].serving;
   if (view.serving) {
@@ -232,6 +242,7 @@ void NetworkBook::put(const model::EndpointGone& gone, NetworkSteps& steps) {
   if (view.node != self_) {
     drop_peers(found->second, {gone.task.str(), view.addresses, {}}, steps);
   }
+  if (found->second.view.ingress) end(view, steps);
   if (const auto service = found->second.services.find(view.service);
       service != found->second.services.end()) {
     service->second.serving.erase(gone.task);
@@ -260,6 +271,11 @@ void NetworkBook::put(const model::GatewayGone& gone, NetworkSteps& steps) {
     drop_peers(found->second, {gone.node.str(), gateway->second.addresses, {}}, steps);
   }
   found->second.gateways.erase(gateway);
+}
+
+void NetworkBook::end(const model::EndpointView& view, NetworkSteps& steps) {
+  const auto addresses = addresses_of(view.addresses, steps);
+  steps.ended.insert(steps.ended.end(), addresses.begin(), addresses.end());
 }
 
 // ---- What follows for a service.

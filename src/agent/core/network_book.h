@@ -31,6 +31,7 @@ struct NetworkSteps {
   std::vector<network::OverlayChange> overlays;
   std::vector<network::IngressPort> put_ports;
   std::vector<network::IngressPort> gone_ports;  // without backends
+  std::vector<network::IpAddress> ended;         // in the ingress network: nobody answers there
   std::optional<Gateway> gateway;                // when it changed
   std::vector<std::string> faults;               // what could not be understood, for the log
 
@@ -75,6 +76,7 @@ class NetworkBook {
   void put(const model::EndpointGone& gone, NetworkSteps& steps);
   void put(const model::ServiceGone& gone, NetworkSteps& steps);
   void put(const model::GatewayGone& gone, NetworkSteps& steps);
+  static void end(const model::EndpointView& view, NetworkSteps& steps);
   void settle(const model::NetworkId& id, Network& network, const model::ServiceId& service,
               NetworkSteps& steps);
   void settle_ports(Service& service, NetworkSteps& steps);
@@ -91,6 +93,7 @@ class NetworkBook {
   model::NodeId self_;
   std::map<model::NetworkId, Network> networks_;
   Dirty dirty_;
+  std::set<network::IpAddress> came_;  // into the ingress network, with the present message
 };
 
 }  // namespace shoal::agent

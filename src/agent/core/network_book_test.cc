@@ -165,6 +165,29 @@ TEST_F(NetworkBookTest, PublishedPortsFollowTheIngressNetwork) {
   EXPECT_EQ(steps.overlays, (std::vector<OverlayChange>{DropOverlay{"mesh"}}));
 }
 
+TEST_F(NetworkBookTest, WhatWasOpenToATaskOfTheMeshEndsWithIt) {
+  const std::vector<NetworkChange> all{network_view(kMesh, "10.0.0.0/24", "10.0.0.1"),
+                                       mesh_service("web", 8081),
+                                       endpoint(kMesh, "t1", "10.0.0.7", kOther, true),
+                                       endpoint(kMesh, "t2", "10.0.0.8", kSelf, true)};
+  EXPECT_TRUE(apply(all, true).ended.empty());
+  EXPECT_TRUE(apply({endpoint(kMesh, "t1", "10.0.0.7", kOther, false)}).ended.empty());
+  EXPECT_EQ(apply({model::EndpointGone{kMesh, TaskId::of("t1")}}).ended,
+            (std::vector{ip("10.0.0.7")}));
+  EXPECT_TRUE(apply({model::EndpointGone{kMesh, TaskId::of("t1")}}).ended.empty());
+  // The next one with its address has nothing to do with it.
+  EXPECT_TRUE(apply({endpoint(kMesh, "t3", "10.0.0.8", kOther, true),
+                     model::EndpointGone{kMesh, TaskId::of("t2")}})
+                  .ended.empty());
+  // All that a complete message does not name.
+  EXPECT_EQ(apply(all, true).ended, std::vector<IpAddress>{});
+  EXPECT_EQ(apply({}, true).ended, (std::vector{ip("10.0.0.7"), ip("10.0.0.8")}));
+  // In other networks the overlay itself sees to it.
+  apply({network_view(kNet, "10.0.1.0/24", "10.0.1.1"),
+         endpoint(kNet, "t1", "10.0.1.3", kOther, true)});
+  EXPECT_TRUE(apply({model::EndpointGone{kNet, TaskId::of("t1")}}).ended.empty());
+}
+
 TEST_F(NetworkBookTest, ACompleteMessageForgetsWhatItDoesNotName) {
   apply({network_view(kNet, "10.0.1.0/24", "10.0.1.1"), vip_service("10.0.1.2")}, true);
   const auto steps = apply({}, true);
