@@ -31,7 +31,7 @@ struct Naming {
                        .aliases = view.aliases,
                        .mode = view.mode,
                        .virtual_ips = addresses_of(view.virtual_ips)});
-    if (!view.ports.empty()) names.put_ports(view.service, view.ports);
+    names.put_ports(view.network, view.service, view.ports);
   }
   void operator()(const model::GatewayView&) const {}
   void operator()(const model::NetworkGone& gone) const { names.drop_network(gone.network); }

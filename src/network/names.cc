@@ -97,7 +97,10 @@ void NameTable::put_network(const model::NetworkId& id, std::string_view name) {
 }
 
 void NameTable::drop_network(const model::NetworkId& id) {
-  networks_.erase(id);
+  const auto at = networks_.find(id);
+  if (at == networks_.end()) return;
+  for (const auto& [service, known] : at->second.services) ports_.erase({service, id});
+  networks_.erase(at);
 }
 
 void NameTable::put_service(const model::NetworkId& network_id, const model::ServiceId& id,
@@ -113,6 +116,7 @@ void NameTable::put_service(const model::NetworkId& network_id, const model::Ser
 void NameTable::drop_service(const model::NetworkId& network_id, const model::ServiceId& id) {
   const auto at = networks_.find(network_id);
   if (at == networks_.end()) return;
+  ports_.erase({id, network_id});
   auto& network = at->second;
   const auto service = network.services.find(id);
   if (service == network.services.end() || !service->second.names) return;
@@ -148,12 +152,13 @@ void NameTable::drop_endpoint(const model::NetworkId& network_id, const model::T
   network.endpoints.erase(endpoint);
 }
 
-void NameTable::put_ports(const model::ServiceId& id, std::vector<model::PortConfig> ports) {
+void NameTable::put_ports(const model::NetworkId& network, const model::ServiceId& id,
+                          std::vector<model::PortConfig> ports) {
   std::erase_if(ports, [](const auto& port) { return port.name.empty(); });
   if (ports.empty()) {
-    ports_.erase(id);
+    ports_.erase({id, network});
   } else {
-    ports_[id] = std::move(ports);
+    ports_[{id, network}] = std::move(ports);
   }
 }
 
@@ -275,11 +280,12 @@ std::optional<uint16_t> NameTable::port_of(const model::ServiceId& service, std:
   uint16_t number = 0;
   const auto [end, error] = std::from_chars(port.begin(), port.end(), number);
   if (error == std::errc{} && end == port.end() && number != 0) return number;
-  const auto at = ports_.find(service);
-  if (at == ports_.end()) return std::nullopt;
-  for (const auto& known : at->second) {
-    if (equals(port, known.name) && protocol == to_text(known.protocol)) {
-      return uint16_t(known.target_port);
+  auto at = ports_.lower_bound({service, model::NetworkId{}});
+  for (; at != ports_.end() && at->first.first == service; ++at) {
+    for (const auto& known : at->second) {
+      if (equals(port, known.name) && protocol == to_text(known.protocol)) {
+        return uint16_t(known.target_port);
+      }
     }
   }
   return std::nullopt;

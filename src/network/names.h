@@ -65,6 +65,12 @@ struct NameClient {
 
 class NameTable {
  public:
+  NameTable() = default;
+  // Services know their endpoints by pointers, which a copy would share.
+  NameTable(const NameTable&) = delete;
+  NameTable(NameTable&&) = default;
+  NameTable& operator=(NameTable&&) = default;
+
   // Put replaces what has the same ids; Drop of what is not there is fine. With a network goes
   // everything in it. Names that are no host names are left out.
   void put_network(const model::NetworkId& id, std::string_view name);
@@ -73,8 +79,11 @@ class NameTable {
   void drop_service(const model::NetworkId& network, const model::ServiceId& id);
   void put_endpoint(const model::NetworkId& network, const model::TaskId& id, EndpointNames names);
   void drop_endpoint(const model::NetworkId& network, const model::TaskId& id);
-  // The ports of a service that have names, for find_port(); of all its networks. Empty: none.
-  void put_ports(const model::ServiceId& id, std::vector<model::PortConfig> ports);
+  // The ports that a service publishes through this network (the ingress network, mostly), for
+  // find_port() in each of its networks; those without a name do not count. Empty: none. They go
+  // with the service's place in this network.
+  void put_ports(const model::NetworkId& network, const model::ServiceId& id,
+                 std::vector<model::PortConfig> ports);
 
   struct Found {
     bool known = false;                // the name exists, maybe with no address of this family
@@ -144,7 +153,8 @@ class NameTable {
                                   std::string_view protocol) const;
 
   std::map<model::NetworkId, Network> networks_;
-  std::map<model::ServiceId, std::vector<model::PortConfig>> ports_;
+  using PortsKey = std::pair<model::ServiceId, model::NetworkId>;
+  std::map<PortsKey, std::vector<model::PortConfig>> ports_;  // none is empty
 };
 
 // In lower case and without a dot at its end; empty when it is no host name: 1 to 253 characters,

@@ -17,6 +17,7 @@ using ::testing::UnorderedElementsAre;
 
 const auto kFront = NetworkId::of("net-front");
 const auto kBack = NetworkId::of("net-back");
+const auto kMesh = NetworkId::of("network-ingress");
 const auto kWeb = ServiceId::of("service-web");
 const auto kDb = ServiceId::of("service-db");
 
@@ -240,12 +241,30 @@ TEST_F(NameTableTest, PortsAreFoundByNumberAndByName) {
               UnorderedElementsAre("db.1.d1.back.end:5432", "db.2.d2.back.end:5432"));
   EXPECT_THAT(find_port("_http._tcp.web"), IsEmpty());
   table_.put_ports(
-      kWeb, {{.name = "HTTP", .target_port = 8080, .published_port = 80}, {.target_port = 9090}});
+      kMesh, kWeb,
+      {{.name = "HTTP", .target_port = 8080, .published_port = 80}, {.target_port = 9090}});
   EXPECT_THAT(find_port("_http._tcp.web"), ElementsAre("web.front:8080"));
   EXPECT_THAT(find_port("_http._udp.web"), IsEmpty());
   EXPECT_THAT(find_port("_http._tcp.db"), IsEmpty());
-  table_.put_ports(kWeb, {});
+  table_.put_ports(kFront, kWeb, {});  // Another network's word.
+  EXPECT_THAT(find_port("_http._tcp.web"), ElementsAre("web.front:8080"));
+  table_.put_ports(kMesh, kWeb, {});
   EXPECT_THAT(find_port("_http._tcp.web"), IsEmpty());
+}
+
+TEST_F(NameTableTest, NamesOfPortsGoWithTheServicesPlaceInTheirNetwork) {
+  const auto publish = [this] {
+    table_.put_service(kMesh, kWeb, {});
+    table_.put_ports(kMesh, kWeb, {{.name = "http", .target_port = 8080}});
+    EXPECT_THAT(find_port("_http._tcp.web"), ElementsAre("web.front:8080"));
+  };
+  publish();
+  table_.drop_service(kMesh, kWeb);
+  EXPECT_THAT(find_port("_http._tcp.web"), IsEmpty());
+  publish();
+  table_.drop_network(kMesh);
+  EXPECT_THAT(find_port("_http._tcp.web"), IsEmpty());
+  static_assert(!std::is_copy_constructible_v<NameTable>);
 }
 
 TEST_F(NameTableTest, WhatAsksForNoPortIsNotKnown) {
