@@ -25,6 +25,12 @@ class NoPorts final : public netdriver::Ingress {
                                     std::vector<network::IngressPort>) override {
     co_return Result<void>{};
   }
+  os::Co<Result<std::vector<network::IngressPort>>> retry_ports() override {
+    co_return std::vector<network::IngressPort>{};
+  }
+  os::Co<Result<void>> end_flows_to(std::vector<network::IpAddress>) override {
+    co_return Result<void>{};
+  }
 };
 
 class NodeNetworksTest : public testing::Test {
