@@ -28,9 +28,13 @@ void add_host_ports(const model::Task& task, model::ContainerConfig& config) {
   if (!task.endpoint) return;
   for (const auto& port : task.endpoint->ports) {
     if (port.mode != model::PublishMode::Host) continue;
-    config.ports.push_back({.protocol = port.protocol,
-                            .container_port = uint16_t(port.target_port),
-                            .host_port = uint16_t(port.published_port)});
+    config.ports.push_back(
+        {.protocol = port.protocol,
+         .container_port = uint16_t(port.target_port),
+         .host_ip = task.service_annotations
+                        ? model::publish_address(task.service_annotations->labels, port)
+                        : "",
+         .host_port = uint16_t(port.published_port)});
   }
 }
 

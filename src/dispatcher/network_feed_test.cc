@@ -283,6 +283,25 @@ struct IngressFeedTest : NetworksTest {
   }
 };
 
+TEST_F(IngressFeedTest, ALabelThatBindsAPortToAnAddressIsToldAndTakenBack) {
+  const auto label = [this](const char* address) {
+    swarm.edit_service("web", [&](model::Service& s) {
+      s.spec.annotations.labels = {{"shoal.publish.8081/tcp.ip", address},
+                                   {"shoal.publish.9000/tcp.ip", "10.0.0.8"}};
+    });
+  };
+  label("10.0.0.7");
+  start();
+  join("n1");
+  const auto bound = [this] { return told["n1"].get<model::ServiceView>("ing service web").bound; };
+  EXPECT_THAT(bound(),
+              ElementsAre(model::PublishAddress{8081, model::PortProtocol::Tcp, "10.0.0.7"}));
+  ASSERT_TRUE(acknowledge("n1"));
+  label("");
+  settle();
+  EXPECT_THAT(bound(), IsEmpty());
+}
+
 TEST_F(IngressFeedTest, EveryShoalNodeTakesPartAndKnowsThePublishedPorts) {
   docker_node("docker");
   const auto id = task("web", TaskState::Running, "n2", {"ing"});

@@ -96,7 +96,8 @@ model::ServiceView service_view(const model::Service& service, const model::Netw
                           .name = service.name(),
                           .aliases = std::move(aliases),
                           .virtual_ips = virtual_ips(service, network),
-                          .ports = {}};
+                          .ports = {},
+                          .bound = {}};
   if (service.spec.endpoint) view.mode = service.spec.endpoint->mode;
   return view;
 }
@@ -107,7 +108,12 @@ model::ServiceView ingress_view(const model::Service& service, const model::Netw
                           .name = {},
                           .aliases = {},
                           .virtual_ips = virtual_ips(service, network),
-                          .ports = ingress_ports(service)};
+                          .ports = ingress_ports(service),
+                          .bound = {}};
+  for (const model::PortConfig& port : view.ports) {
+    const std::string at = model::publish_address(service.spec.annotations.labels, port);
+    if (!at.empty()) view.bound.push_back({port.published_port, port.protocol, at});
+  }
   if (service.spec.endpoint) view.mode = service.spec.endpoint->mode;
   return view;
 }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "model/network.h"
+#include "model/publish_address.h"
 #include "model/service.h"
 
 namespace shoal::model {
@@ -57,6 +58,7 @@ struct ServiceView {
   ResolutionMode mode = ResolutionMode::Vip;
   std::vector<std::string> virtual_ips;  // without prefix length
   std::vector<PortConfig> ports;         // the published ones, in the ingress network only
+  std::vector<PublishAddress> bound;     // which of these answer at one address of a node alone
 
   bool operator==(const ServiceView&) const = default;
 };

@@ -31,11 +31,19 @@ std::optional<PublishAddress> parse_port(std::string_view text) {
   return read;
 }
 
+bool concerns(const PublishAddress& address, const PortConfig& port) {
+  return port.published_port == address.published_port && port.protocol == address.protocol;
+}
+
 bool publishes(const ServiceSpec& spec, const PublishAddress& wanted) {
   if (!spec.endpoint || wanted.published_port == 0) return false;
-  return std::ranges::any_of(spec.endpoint->ports, [&](const PortConfig& port) {
-    return port.published_port == wanted.published_port && port.protocol == wanted.protocol;
-  });
+  return std::ranges::any_of(spec.endpoint->ports,
+                             [&](const PortConfig& port) { return concerns(wanted, port); });
+}
+
+// What stands between the beginning and the end of the label.
+std::string_view port_in(std::string_view label) {
+  return label.substr(kBegin.size(), label.size() - kBegin.size() - kEnd.size());
 }
 
 }  // namespace
@@ -45,12 +53,23 @@ bool is_publish_address(std::string_view label) {
          label.ends_with(kEnd);
 }
 
+std::string publish_address(const Labels& labels, const PortConfig& port) {
+  if (port.published_port == 0) return {};
+  for (auto at = labels.lower_bound(std::string(kBegin)); at != labels.end(); ++at) {
+    const auto& [label, value] = *at;
+    if (!label.starts_with(kBegin)) break;
+    if (!is_publish_address(label) || !parse_address(value)) continue;
+    const auto read = parse_port(port_in(label));
+    if (read && concerns(*read, port)) return value;
+  }
+  return {};
+}
+
 Result<std::vector<PublishAddress>> publish_addresses(const ServiceSpec& spec) {
   std::vector<PublishAddress> found;
   for (const auto& [label, value] : spec.annotations.labels) {
     if (!is_publish_address(label)) continue;
-    const std::string_view port =
-        std::string_view(label).substr(kBegin.size(), label.size() - kBegin.size() - kEnd.size());
+    const std::string_view port = port_in(label);
     auto read = parse_port(port);
     if (!read) {
       return invalid_argument("label \"{}\": \"{}\" is no port with its protocol, such as 8080/tcp",

@@ -24,6 +24,9 @@ struct PublishAddress {
 // The label has this form, whatever stands in it.
 bool is_publish_address(std::string_view label);
 
+// The address that a service's labels bind this port to; empty: none, or the label makes no sense.
+std::string publish_address(const Labels& labels, const PortConfig& port);
+
 // What the service's labels say. InvalidArgument, naming the label: it names no port that the spec
 // publishes under a number of its own, or its value is no address.
 Result<std::vector<PublishAddress>> publish_addresses(const ServiceSpec& spec);

@@ -36,6 +36,22 @@ TEST(PublishAddress, LabelsNamePortsAndTheirAddresses) {
                                                 {8080, PortProtocol::Tcp, "10.0.0.5"}}));
 }
 
+TEST(PublishAddress, APortIsBoundByTheLabelOfItsNumberAndProtocol) {
+  const Labels labels{{"shoal.publish.08080/tcp.ip", "10.0.0.5"},
+                      {"shoal.publish.53/udp.ip", "fd00::1"},
+                      {"shoal.publish.90/tcp.ip", "eth0"},
+                      {"shoal.publish./tcp.ip", "10.0.0.6"},
+                      {"zone", "10.0.0.7"}};
+  const auto at = [&](uint32_t number, PortProtocol protocol) {
+    return publish_address(labels, {.protocol = protocol, .published_port = number});
+  };
+  EXPECT_EQ(at(8080, PortProtocol::Tcp), "10.0.0.5");
+  EXPECT_EQ(at(53, PortProtocol::Udp), "fd00::1");
+  EXPECT_EQ(at(8080, PortProtocol::Udp), "");
+  EXPECT_EQ(at(90, PortProtocol::Tcp), "");
+  EXPECT_EQ(at(0, PortProtocol::Tcp), "");
+}
+
 TEST(PublishAddress, WhatIsNoPublishedPortOrNoAddressIsRefusedByTheLabelsName) {
   EXPECT_EQ(refusal("shoal.publish.8080/tcp.ip", "eth0"),
             R"(label "shoal.publish.8080/tcp.ip": "eth0" is no IP address)");

@@ -32,7 +32,7 @@ inline NetworksMessage full_networks_message() {
   }
   ServiceView service_view;
   {
-    auto& [network, service, name, aliases, mode, virtual_ips, ports] = service_view;
+    auto& [network, service, name, aliases, mode, virtual_ips, ports, bound] = service_view;
     network = NetworkId::of("net1");
     service = ServiceId::of("service1");
     name = "web";
@@ -40,6 +40,7 @@ inline NetworksMessage full_networks_message() {
     mode = ResolutionMode::Dnsrr;
     virtual_ips = {"10.9.0.2"};
     ports = {full_port()};
+    bound = {{8080, PortProtocol::Udp, "192.168.0.7"}};
   }
   GatewayView gateway;
   {

@@ -16,8 +16,9 @@ class Ingress {
 
   // Makes `ports` the ports this node serves, each change of a port as one step. A port that a
   // process of the host or a container holds is left out, for retry_ports(), and the error names it
-  // (ErrorCode::Conflict); all others are served all the same. Two entries with the same protocol
-  // and port, or a port 0, are InvalidArgument and change nothing.
+  // (ErrorCode::Conflict); all others are served all the same. One that is bound to an address that
+  // this host does not have waits for it likewise, and is no error. Two entries with the same
+  // protocol and port, or a port 0, are InvalidArgument and change nothing.
   //
   // A backend that is gone gets no new connection when this returns, and no more datagrams; its
   // open TCP connections go on until its container is disconnected, so that it can finish them.

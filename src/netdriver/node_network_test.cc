@@ -23,6 +23,7 @@ using network::IpAddress;
 using network::PortProtocol;
 using network::PublishedPort;
 using testing::Client;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::in_namespace;
 using testing::kHostAddress;
@@ -385,6 +386,41 @@ TEST_F(ServiceTest, DatagramsLeaveARemovedBackendAtOnce) {
   rest.erase(rest.begin() + long(at));
   serve({{Udp, 8080, rest}});
   EXPECT_NE(client.ask(), first);
+}
+
+TEST_F(ServiceTest, APortAtOneAddressAnswersThereAlone) {
+  serve({{Tcp, 8080, backends_, IpAddress::v4(127, 0, 0, 1)},
+         {Tcp, 9090, backends_, *IpAddress::parse(kHostAddress)}});
+  EXPECT_THAT(ask(host_.inside(), "127.0.0.1", 1), ElementsAre(HasSubstr(" 172.17.0.1")));
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).error(), ECONNREFUSED);
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 9090).ask(), "");
+  EXPECT_EQ(Client::tcp(host_.inside(), "127.0.0.1", 9090).error(), ECONNREFUSED);
+
+  serve({{Tcp, 8080, backends_}});  // At every address again.
+  EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 9090).error(), ECONNREFUSED);
+}
+
+TEST_F(ServiceTest, APortAtAnAddressThatComesLaterIsServedThen) {
+  const IngressPort port{Tcp, 9090, backends_, IpAddress::v4(192, 0, 2, 7)};
+  serve({port});  // This host does not have it, which is no error.
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector<IngressPort>{});
+  in_namespace(host_.inside(), [] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    ASSERT_TRUE(configure_link(*route, "eth0", {*Subnet::parse("192.0.2.7/24")}));
+  });
+  EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector{port});
+  EXPECT_NE(Client::tcp(host_.outside(), "192.0.2.7", 9090).ask(), "");
+  EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 9090).error(), ECONNREFUSED);
+}
+
+TEST_F(ServiceTest, WithoutBackendsAPortAtOneAddressLeavesTheOthersAlone) {
+  const os::Fd process(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto loopback = SocketAddress::of(IpAddress::v4(127, 0, 0, 1), 8082);
+  ASSERT_EQ(::bind(process.get(), loopback.get(), loopback.size()), 0);
+  ASSERT_EQ(::listen(process.get(), 1), 0);
+  serve({{Tcp, 8082, {}, *IpAddress::parse(kHostAddress)}});
+  EXPECT_TRUE(Client::tcp(host_.inside(), "127.0.0.1", 8082).ok());
 }
 
 TEST_F(ServiceTest, WithoutBackendsThePortRefuses) {

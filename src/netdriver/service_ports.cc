@@ -118,22 +118,27 @@ ServicePorts::Step ServicePorts::retry(std::vector<IngressPort>& regained) {
 void ServicePorts::put_one(IngressPort port, Step& step) {
   const Key key = key_of(port);
   auto& served = served_[key];
+  if (served.port.address != port.address) served.held.reset();
   if (!served.held) {
-    auto held = hold(key);
+    auto held = hold(key, port.address);
     if (!held) {
+      // Which node has that address is no node's mistake.
+      const bool elsewhere =
+          !port.address.is_any() && held.error().code == ErrorCode::InvalidArgument;
       // What an earlier daemon served there ends as well: the port is somebody else's now.
       remove_one(key, step);
       waiting_[key] = std::move(port);
-      if (step.outcome) step.outcome = std::unexpected(held.error());
+      if (step.outcome && !elsewhere) step.outcome = std::unexpected(held.error());
       return;
     }
     waiting_.erase(key);
     served.held = std::move(*held);
   }
   served.port.protocol = port.protocol;
-  if (served.port.backends == port.backends && !served.adopted &&
-      !served.part.rules.elements.empty())
+  if (served.port.backends == port.backends && served.port.address == port.address &&
+      !served.adopted && !served.part.rules.elements.empty()) {
     return;
+  }
   auto part = network::plan_ingress(port);
   const auto shard = network::ingress_shard(port);
   if (shard != 0 && !port.backends.empty() && shards_.insert(shard).second) {
@@ -155,15 +160,15 @@ void ServicePorts::remove_one(const Key& key, Step& step) {
   served_.erase(at);
 }
 
-Result<std::unique_ptr<HeldPort>> ServicePorts::hold(const Key& key) {
+Result<std::unique_ptr<HeldPort>> ServicePorts::hold(const Key& key, const network::IpAddress& at) {
   const auto next = [this, key]() -> std::optional<Backend> {
     auto& served = served_.at(key);
     const auto& backends = served.port.backends;
     if (backends.empty()) return std::nullopt;
     return backends[served.turn++ % backends.size()];
   };
-  return with_context(host_ports_.hold(key.protocol, network::IpAddress{}, key.port, next),
-                      "published port {}/{}", key.port, network::to_text(key.protocol));
+  return with_context(host_ports_.hold(key.protocol, at, key.port, next), "published port {}/{}",
+                      key.port, network::to_text(key.protocol));
 }
 
 void ServicePorts::add_parts(Plan& plan) const {

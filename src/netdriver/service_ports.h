@@ -63,7 +63,7 @@ class ServicePorts {
 
   void put_one(network::IngressPort port, Step& step);
   void remove_one(const Key& key, Step& step);
-  Result<std::unique_ptr<HeldPort>> hold(const Key& key);
+  Result<std::unique_ptr<HeldPort>> hold(const Key& key, const network::IpAddress& at);
 
   HostPorts& host_ports_;
   std::map<Key, Served> served_;

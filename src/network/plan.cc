@@ -219,16 +219,20 @@ Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint) {
 
 Plan plan_ingress(const IngressPort& port) {
   Plan plan;
+  if (!port.address.is_v4()) return plan;  // It is relayed.
+  const bool everywhere = port.address.is_any();
   const PortKey key{{}, port.protocol, port.port};
   if (port.backends.empty()) {
-    plan.rules.elements[kIdle][key] = std::monostate{};
+    // At other addresses the port may be somebody else's, and no refusal asks for the address.
+    if (everywhere) plan.rules.elements[kIdle][key] = std::monostate{};
     return plan;
   }
+  std::vector<Condition> conditions{ToThisHost{}, IsProtocol{port.protocol}};
+  if (!everywhere) conditions.push_back(ToSubnet{{port.address, 32}});
   const auto chain = service_chain(port);
-  plan.rules.chains[chain].rules =
-      balance_rules({ToThisHost{}, IsProtocol{port.protocol}}, port.backends);
+  plan.rules.chains[chain].rules = balance_rules(std::move(conditions), port.backends);
   plan.rules.elements[in_shard(ingress_shard(port), kServices)][key] = GoToChain{chain};
-  plan.rules.elements[kBusy][key] = std::monostate{};
+  if (everywhere) plan.rules.elements[kBusy][key] = std::monostate{};
   return plan;
 }
 

@@ -129,6 +129,20 @@ TEST(Plan, AServiceThatLosesItsLastBackendRefuses) {
   EXPECT_EQ(to_text(diff(idle, Plan{})), "remove element services_idle { udp . 53 }\n");
 }
 
+TEST(Plan, AServicePortAtOneAddressIsAskedThereAloneAndRefusesNowhereElse) {
+  const IngressPort port{Tcp, 8080, {{kWeb, 80}}, IpAddress::v4(192, 0, 2, 7)};
+  EXPECT_EQ(
+      to_text(diff(Plan{}, plan_ingress(port))),
+      "add chain 5/service_tcp_8080\n"
+      "set rules of 5/service_tcp_8080\n"
+      "    fib daddr type local meta l4proto tcp ip daddr 192.0.2.7/32 dnat ip to 172.17.0.2 . "
+      "80\n"
+      "add element 5/services { tcp . 8080 : goto 5/service_tcp_8080 }\n");
+  EXPECT_TRUE(diff(Plan{}, plan_ingress({Tcp, 8080, {}, port.address})).rules.empty());
+  const auto v6 = *IpAddress::parse("fd00::1");  // Left to the relay.
+  EXPECT_TRUE(diff(Plan{}, plan_ingress({Tcp, 8080, {{kWeb, 80}}, v6})).rules.empty());
+}
+
 TEST(Plan, AMovedElementIsRemovedBeforeItIsAdded) {
   EXPECT_EQ(to_text(diff(endpoint({{Tcp, {}, 8081, 80}}), endpoint({{Tcp, {}, 8081, 81}}))),
             "remove element ports { tcp . 8081 }\n"

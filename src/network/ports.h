@@ -39,6 +39,7 @@ struct IngressPort {
   PortProtocol protocol = PortProtocol::Tcp;
   uint16_t port = 0;
   std::vector<Backend> backends;  // in the order of turns; empty: the port refuses connections
+  IpAddress address = {};         // at which it answers; 0.0.0.0: every address of the host
 
   auto operator<=>(const IngressPort&) const = default;
 };

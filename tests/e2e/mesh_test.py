@@ -67,6 +67,33 @@ class Mesh(ThreeNodes):
             answer = answer_of(self.inside(node, asker, "wget", "-qO-", f"http://{address}:{PORT}/"))
             self.assertIn("hostname", answer, address)
 
+    def refused(self, namespaces, address, port=PORT):
+        return namespaces.run("curl", "-sS", "--max-time", "10", f"http://{address}:{port}", check=False).returncode == 7
+
+    def test_a_port_that_a_label_binds_to_an_address_answers_there_alone(self):
+        label = f"shoal.publish.{PORT}/tcp.ip"
+        self.publish("--replicas", "3", "--label", f"{label}={self.addresses[1]}")
+        self.await_running("web", "hostos1", "hostos2", "hostos3")
+        until(lambda: self.outside.run("curl", "-s", "--max-time", "2", f"http://{self.addresses[1]}:{PORT}",
+                                       check=False).returncode == 0, "the port is served at the address")
+        self.assertEqual(self.await_turns("web", self.outside, self.addresses[1], 3), {self.client_address})
+        for namespaces, address in ((self.outside, self.addresses[0]), (self.outside, self.addresses[2]),
+                                    (self.nodes[1].namespaces, "127.0.0.1"), (self.nodes[0].namespaces, "127.0.0.1")):
+            self.assertTrue(self.refused(namespaces, address), address)
+        self.manager.docker("service", "update", "--detach", "--label-rm", label, "web")
+        for address in self.addresses:
+            until(lambda a=address: self.outside.run("curl", "-s", "--max-time", "2", f"http://{a}:{PORT}",
+                                                     check=False).returncode == 0, f"{address} serves the port")
+
+    def test_a_label_binds_a_port_of_the_node_itself_too(self):
+        self.create("local", "--publish", "mode=host,published=8090,target=80", "--label",
+                    "shoal.publish.8090/tcp.ip=127.0.0.1", "--constraint", "node.hostname==hostos1")
+        self.await_running("local", "hostos1")
+        ask(self.nodes[0].namespaces, "127.0.0.1", 8090)
+        self.assertTrue(self.refused(self.outside, self.addresses[0], 8090))
+        [container] = self.containers(self.nodes[0], "local")
+        self.assertEqual(self.nodes[0].out("port", container), "80/tcp -> 127.0.0.1:8090")
+
     def test_udp(self):
         self.create("dns", "--publish", "8053:80/udp", "--replicas", "2",
                     "--constraint", "node.hostname!=hostos1")

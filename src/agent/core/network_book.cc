@@ -308,6 +308,13 @@ void NetworkBook::settle_ports(Service& service, NetworkSteps& steps) {
        service.view ? service.view->ports : std::vector<model::PortConfig>{}) {
     if (config.mode != model::PublishMode::Ingress) continue;
     network::IngressPort port{config.protocol, uint16_t(config.published_port), {}};
+    for (const model::PublishAddress& bound : service.view->bound) {
+      if (bound.published_port != config.published_port || bound.protocol != config.protocol) {
+        continue;
+      }
+      const auto at = addresses_of({bound.address}, steps);
+      if (!at.empty()) port.address = at.front();
+    }
     for (const auto& [task, addresses] : service.serving) {
       const auto v4 = std::ranges::find_if(addresses, &IpAddress::is_v4);
       if (v4 != addresses.end()) port.backends.push_back({*v4, uint16_t(config.target_port)});

@@ -188,6 +188,21 @@ TEST_F(NetworkBookTest, WhatWasOpenToATaskOfTheMeshEndsWithIt) {
   EXPECT_TRUE(apply({model::EndpointGone{kNet, TaskId::of("t1")}}).ended.empty());
 }
 
+TEST_F(NetworkBookTest, APublishedPortMayBeBoundToAnAddress) {
+  auto service = mesh_service("web", 8081);
+  service.bound = {{8081, model::PortProtocol::Udp, "192.168.0.8"},
+                   {8081, model::PortProtocol::Tcp, "192.168.0.7"}};
+  const model::NetworkView mesh = network_view(kMesh, "10.0.0.0/24", "10.0.0.1");
+  auto steps = apply({mesh, service}, true);
+  ASSERT_EQ(steps.put_ports.size(), 1u);
+  EXPECT_EQ(steps.put_ports[0].address, ip("192.168.0.7"));
+  EXPECT_TRUE(steps.faults.empty());
+  service.bound.back().address = "eth0";
+  steps = apply({service});
+  EXPECT_EQ(steps.put_ports[0].address, network::IpAddress());
+  EXPECT_EQ(steps.faults.size(), 1u);
+}
+
 TEST_F(NetworkBookTest, ACompleteMessageForgetsWhatItDoesNotName) {
   apply({network_view(kNet, "10.0.1.0/24", "10.0.1.1"), vip_service("10.0.1.2")}, true);
   const auto steps = apply({}, true);

@@ -71,6 +71,12 @@ void put(const model::ServiceView& in, pb::NetworkChange* change) {
   out->set_mode(uint32_t(in.mode));
   put_strings(in.virtual_ips, out->mutable_virtual_ips());
   put_all(in.ports, out->mutable_ports());
+  for (const model::PublishAddress& bound : in.bound) {
+    pb::PublishAddress* address = out->add_bound();
+    address->set_published_port(bound.published_port);
+    address->set_protocol(uint32_t(bound.protocol));
+    address->set_address(bound.address);
+  }
 }
 
 void put(const model::GatewayView& in, pb::NetworkChange* change) {
@@ -126,6 +132,12 @@ model::EndpointView get(const pb::EndpointView& in, Fault& fault) {
       .serving = in.serving()};
 }
 
+model::PublishAddress get(const pb::PublishAddress& in, Fault& fault) {
+  return {.published_port = in.published_port(),
+          .protocol = enum_from(in.protocol(), model::PortProtocol::Sctp, "protocol", fault),
+          .address = in.address()};
+}
+
 model::ServiceView get(const pb::ServiceView& in, Fault& fault) {
   return {.network = network_from(in.network_id(), fault),
           .service = needed<ServiceId>(in.service_id(), "changes.service_id", fault),
@@ -133,7 +145,10 @@ model::ServiceView get(const pb::ServiceView& in, Fault& fault) {
           .aliases = strings_from(in.aliases(), "changes.aliases", fault),
           .mode = enum_from(in.mode(), model::ResolutionMode::Dnsrr, "resolution mode", fault),
           .virtual_ips = strings_from(in.virtual_ips(), "changes.virtual_ips", fault),
-          .ports = all_from<model::PortConfig>(in.ports(), "changes.ports", fault)};
+          .ports = all_from<model::PortConfig>(in.ports(), "changes.ports", fault),
+          .bound = each_from<model::PublishAddress>(
+              in.bound(), "changes.bound", fault,
+              [&](const pb::PublishAddress& address) { return get(address, fault); })};
 }
 
 model::GatewayView get(const pb::GatewayView& in, Fault& fault) {
