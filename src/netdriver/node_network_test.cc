@@ -407,7 +407,7 @@ TEST_F(ServiceTest, APortAtAnAddressThatComesLaterIsServedThen) {
   EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector<IngressPort>{});
   in_namespace(host_.inside(), [] {
     auto route = NetlinkSocket::open(NETLINK_ROUTE);
-    ASSERT_TRUE(configure_link(*route, "eth0", {*Subnet::parse("192.0.2.7/24")}));
+    ASSERT_TRUE(configure_link(*route, "eth0", {*network::Subnet::parse("192.0.2.7/24")}));
   });
   EXPECT_EQ(*control_->run(network_->retry_ports()), std::vector{port});
   EXPECT_NE(Client::tcp(host_.outside(), "192.0.2.7", 9090).ask(), "");

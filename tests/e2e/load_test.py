@@ -100,6 +100,7 @@ class Loaded(ThreeNodes):
         self.serve()
         lost, addresses = self.nodes[2], self.addresses[:2]
         gone = self.addresses_of_tasks(lost)
+        self.assertTrue(gone <= self.balanced_to(self.manager), "the others give it work")
         self.addCleanup(self.revive, lost)
         with self.load(*addresses) as loads:
             self.each(loads, 200)
@@ -127,9 +128,12 @@ class Loaded(ThreeNodes):
 
     def balanced_to(self, node):
         """Every address that a rule of the node names, in its own and its overlays' namespaces."""
-        text = node.namespaces.run("nft", "list", "ruleset", check=False).stdout
-        for space in (node.folder / "run/overlay").iterdir():
-            text += node.namespaces.run("nsenter", f"--net={space}", "nft", "list", "ruleset", check=False).stdout
+        spaces = [["nsenter", f"--net={path}"] for path in (node.folder / "run/overlay").iterdir()]
+        text = ""
+        for enter in ([], *spaces):
+            # They are mounted where the daemon alone sees them.
+            command = ["nsenter", "--target", str(node.pid), "--mount", "--net", *enter, "nft", "list", "ruleset"]
+            text += subprocess.run(command, check=True, capture_output=True, text=True).stdout
         return {word.strip(",;{}") for word in text.split()}
 
     def revive(self, node):
