@@ -1,5 +1,6 @@
 #include "agent/task_config.h"
 
+#include "model/publish_address.h"
 #include "model/template.h"
 
 namespace shoal::agent {
