@@ -30,11 +30,9 @@ class Swarm:
         self.networks = {network["Id"]: network for network in get(manager, "/networks")
                          if network["Scope"] == "swarm"}
         self.services = {service["ID"]: service for service in get(manager, "/services")}
-        # Those that nobody has seen end: a node that is cut off may go on with tasks that are replaced.
-        self.live = [task for task in get(manager, "/tasks") if task["Status"]["State"] == "running"
-                     or "it was running before" in task["Status"].get("Err", "")]
-        self.tasks = [task for task in self.live
-                      if task["Status"]["State"] == "running" == task["DesiredState"]]
+        # Those that still end, too. Of a node that is down the others know nobody.
+        self.live = [task for task in get(manager, "/tasks") if task["Status"]["State"] == "running"]
+        self.tasks = [task for task in self.live if task["DesiredState"] == "running"]
         [self.ingress] = [i for i, network in self.networks.items() if network["Ingress"]]
 
     def everyone(self, network):
@@ -110,9 +108,9 @@ def published_in_kernel(rules):
         chain = chain_of(rules, chain)
         pairs = re.findall(r"(\d+\.\d+\.\d+\.\d+)(?: \. |:)(\d+)", chain)
         found[protocol, int(port)] = {f"{address}:{number}" for address, number in pairs}
-    idle = re.search(r"set services_idle {.*?\n\t}", rules, re.S)
-    for protocol, port in re.findall(r"(tcp|udp|sctp) \. (\d+)", idle[0] if idle else ""):
-        found[protocol, int(port)] = set()
+    for idle in re.findall(r"set services_idle {.*?\n\t}", rules, re.S):  # One in each of our tables.
+        for protocol, port in re.findall(r"(tcp|udp|sctp) \. (\d+)", idle):
+            found[protocol, int(port)] = set()
     return found
 
 

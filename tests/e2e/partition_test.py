@@ -86,24 +86,26 @@ class Partition(ThreeNodes):
         node = self.nodes[1]
         [blue] = [i for i, network in kernel_networks.Swarm(self.manager).networks.items()
                   if network["Name"] == "blue"]
-        host = node.namespaces.run
-        for command in (("nft", "flush", "ruleset"), ("ip", "link", "delete", "shoal0"),
-                        ("sysctl", "-w", "net.ipv4.ip_forward=0"), ("ip", "link", "delete", "shg0")):
-            host(*command)
-        inside = ["nsenter", f"--net={kernel_networks.path_of(node, blue)}"]
-        for command in (("nft", "flush", "ruleset"), ("ip", "address", "flush", "dev", "br0"),
-                        ("ip", "link", "delete", "vx0")):
-            host(*inside, *command)
-        self.assertNotEqual(kernel_networks.differences(self.manager, self.nodes), [])
-        found = "\n".join(kernel_networks.check(node))
-        for part in ("bridge: add map services", "add bridge shoal0", "ip_forward to 1", "add link shg0",
-                     f"{blue}: add VXLAN link"):
-            self.assertIn(part, found)
-        self.assertEqual(kernel_networks.check(node), [])
-        self.assertEqual(kernel_networks.differences(self.manager, self.nodes), [])
+        inside = ("nsenter", f"--net={kernel_networks.path_of(node, blue)}")
+        flush = ("nft", "flush", "ruleset")
+        for damage, found in (
+                ([flush], ["bridge: add map ports"]),
+                ([("ip", "link", "delete", "shoal0"), ("sysctl", "-w", "net.ipv4.ip_forward=0")],
+                 ["bridge: add bridge shoal0", "bridge: set net/ipv4/ip_forward to 1"]),
+                ([("ip", "link", "delete", "shg0")], ["add link shg0"]),
+                ([(*inside, *flush)], [f"{blue}: add map services"]),
+                ([(*inside, "ip", "address", "flush", "dev", "br0"), (*inside, "ip", "link", "delete", "vx0")],
+                 [f"{blue}: add VXLAN link", f"{blue}: add address"])):
+            for command in damage:
+                node.namespaces.run(*command)
+            said = "\n".join(kernel_networks.check(node))
+            for part in found:
+                self.assertIn(part, said, damage)
+            self.assertEqual(kernel_networks.check(node), [], damage)
+            self.assertEqual(kernel_networks.differences(self.manager, self.nodes), [], damage)
+            for address in self.addresses:
+                self.assertIn("hostname", ask(self.outside, address, 8081))
         self.assertNotEqual(kernel_networks.mended(node), [])
-        for address in self.addresses:
-            self.assertIn("hostname", ask(self.outside, address, 8081))
 
     def test_the_check_of_a_daemon_that_is_not_there_says_so(self):
         with self.assertRaisesRegex(AssertionError, "shoal: "):
