@@ -174,6 +174,19 @@ TEST_F(OverlaysRepairTest, ARestartChangesWhatChangedMeanwhile) {
   });
 }
 
+// Its base chains outlive it in the kernel: the rules in them must not come twice.
+TEST_F(OverlaysRepairTest, AServiceThatComesAfterARestartWithoutItIsThereOnce) {
+  fabric_.end_daemon(*a_);
+  fabric_.begin_daemon(*a_);
+  auto without = everything();
+  without.pop_back();
+  replace(*a_, without);
+  EXPECT_EQ(check(*a_).differences, 0u);
+  fabric_.apply(*a_, {everything().back()});
+  EXPECT_THAT(check(*a_).descriptions, IsEmpty());
+  expect_all_works();
+}
+
 TEST_F(OverlaysRepairTest, ANetworkThatIsNamedNoMoreStaysWhileAContainerIsConnected) {
   const auto folder = a_->run_dir + "/overlay";
   fabric_.end_daemon(*a_);

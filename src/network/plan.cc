@@ -125,6 +125,11 @@ void diff_chains(const Ruleset& from, const Ruleset& to, std::vector<RuleChange>
       changes.push_back(SetRules{name, chain.rules, had_rules});
     }
   }
+  // One that nobody plans any more stays, empty: it gets its rules once when it is planned again.
+  for (const auto& [name, chain] : from.chains) {
+    if (!chain.base || chain.rules.empty() || to.chains.contains(name)) continue;
+    changes.push_back(SetRules{name, {}, true});
+  }
 }
 
 void diff_elements(const Ruleset& from, const Ruleset& to, std::vector<RuleChange>& changes) {
