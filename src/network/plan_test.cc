@@ -135,9 +135,11 @@ TEST(Plan, AServicePortAtOneAddressIsAskedThereAloneAndRefusesNowhereElse) {
       to_text(diff(Plan{}, plan_ingress(port))),
       "add chain 5/service_tcp_8080\n"
       "set rules of 5/service_tcp_8080\n"
+      "    fib daddr type local meta l4proto tcp ip daddr 192.0.2.7/32 "
+      "dnat ip to numgen inc mod 1 map { 0 : 172.17.0.2 . 80 }\n"
       "    fib daddr type local meta l4proto tcp ip daddr 192.0.2.7/32 dnat ip to 172.17.0.2 . "
       "80\n"
-      "add element 5/services { tcp . 8080 : goto 5/service_tcp_8080 }\n");
+      "add element 5/services { tcp . 8080 : goto service_tcp_8080 }\n");
   EXPECT_TRUE(diff(Plan{}, plan_ingress({Tcp, 8080, {}, port.address})).rules.empty());
   const auto v6 = *IpAddress::parse("fd00::1");  // Left to the relay.
   EXPECT_TRUE(diff(Plan{}, plan_ingress({Tcp, 8080, {{kWeb, 80}}, v6})).rules.empty());
