@@ -219,7 +219,7 @@ table inet shoal_node_3 {
 TEST(Plan, ABaseChainThatIsPlannedNoMoreIsEmptiedAndNotRemoved) {
   const auto shard = plan_ingress_shard(3);
   std::string text;
-  for (const auto& change : diff(shard.rules, Ruleset{})) text += to_text(change);
+  for (const auto& change : diff(shard.rules, Ruleset{})) text += to_text(change) + "\n";
   EXPECT_EQ(text, "set rules of 3/nat_in\nset rules of 3/nat_out\n");
   auto emptied = shard.rules;
   for (auto& [name, chain] : emptied.chains) chain.rules.clear();
