@@ -127,7 +127,8 @@ TEST_F(NodeNetworksTest, EverythingThatWasCarriedOutIsTold) {
 
 TEST_F(NodeNetworksTest, ANodeThatHasNoAddressYetSaysSo) {
   address_ = "";
-  EXPECT_THAT(tell({net()}, true).error().message, HasSubstr("address of this node is not known yet"));
+  EXPECT_THAT(tell({net()}, true).error().message,
+              HasSubstr("address of this node is not known yet"));
   EXPECT_FALSE(networks_->told());
   address_ = "10.98.0.1";
   EXPECT_TRUE(tell({net()}, true));
