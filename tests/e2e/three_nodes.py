@@ -1,4 +1,5 @@
 """Three nodes in one swarm on a network of their own, and a machine outside that asks them."""
+import sys
 import unittest
 
 from harness import Namespaces, Node, make_images, until
@@ -44,6 +45,17 @@ class ThreeNodes(unittest.TestCase):
 
     def setUp(self):
         self.addCleanup(self.clean)
+
+    def tearDown(self):
+        """After a failure: what the nodes and the manager know."""
+        result = self._outcome.result
+        if not any(test is self for test, _ in result.failures + result.errors):
+            return
+        for node in self.nodes:
+            print(f"\n-- log of {node.out('info', '--format', '{{.Name}}')}\n{node.log_tail()}", file=sys.stderr)
+        print(self.manager.docker("node", "ls", check=False).stdout, file=sys.stderr)
+        for service in self.manager.lines("service", "ls", "-q"):
+            print(self.manager.docker("service", "ps", "--no-trunc", service, check=False).stdout, file=sys.stderr)
 
     def clean(self):
         for host in HOSTS:
