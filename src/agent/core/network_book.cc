@@ -308,12 +308,13 @@ void NetworkBook::settle_ports(Service& service, NetworkSteps& steps) {
        service.view ? service.view->ports : std::vector<model::PortConfig>{}) {
     if (config.mode != model::PublishMode::Ingress) continue;
     network::IngressPort port{config.protocol, uint16_t(config.published_port), {}};
-    for (const model::PublishAddress& bound : service.view->bound) {
-      if (bound.published_port != config.published_port || bound.protocol != config.protocol) {
-        continue;
-      }
-      const auto at = addresses_of({bound.address}, steps);
-      if (!at.empty()) port.address = at.front();
+    const auto bound = std::ranges::find_if(service.view->bound, [&](const auto& one) {
+      return one.published_port == config.published_port && one.protocol == config.protocol;
+    });
+    if (bound != service.view->bound.end()) {
+      const auto at = addresses_of({bound->address}, steps);
+      if (at.empty()) continue;  // Nowhere rather than everywhere.
+      port.address = at.front();
     }
     for (const auto& [task, addresses] : service.serving) {
       const auto v4 = std::ranges::find_if(addresses, &IpAddress::is_v4);

@@ -198,9 +198,10 @@ TEST_F(NetworkBookTest, APublishedPortMayBeBoundToAnAddress) {
   EXPECT_EQ(steps.put_ports[0].address, ip("192.168.0.7"));
   EXPECT_TRUE(steps.faults.empty());
   service.bound.back().address = "eth0";
-  steps = apply({service});
-  EXPECT_EQ(steps.put_ports[0].address, network::IpAddress());
-  EXPECT_EQ(steps.faults.size(), 1u);
+  steps = book.apply(message({service}, false), kSelf);
+  EXPECT_EQ(steps.faults, std::vector<std::string>{"\"eth0\" is no address"});
+  EXPECT_TRUE(steps.put_ports.empty());
+  EXPECT_EQ(steps.gone_ports, (std::vector{port(8081)}));
 }
 
 TEST_F(NetworkBookTest, ACompleteMessageForgetsWhatItDoesNotName) {
