@@ -8,7 +8,7 @@
 
 #include <optional>
 
-#include "base/check.h"
+#include "netdriver/protocol_number.h"
 
 namespace shoal::netdriver {
 namespace {
@@ -23,18 +23,6 @@ constexpr uint32_t kFilterDestinationIp = 1 << 1;
 constexpr uint32_t kFilterProtocol = 1 << 3;
 constexpr uint32_t kFilterSourcePort = 1 << 4;
 constexpr uint32_t kFilterDestinationPort = 1 << 5;
-
-uint8_t number_of(PortProtocol protocol) {
-  switch (protocol) {
-    case PortProtocol::Tcp:
-      return IPPROTO_TCP;
-    case PortProtocol::Udp:
-      return IPPROTO_UDP;
-    case PortProtocol::Sctp:
-      return IPPROTO_SCTP;
-  }
-  CHECK(false, "protocol {}", int(protocol));
-}
 
 uint8_t family_of(const FlowFilter& filter) {
   for (const auto& ip : {filter.server, filter.client, filter.asked}) {

@@ -15,11 +15,12 @@
 #include <optional>
 #include <span>
 
-#include "base/check.h"
+#include "netdriver/protocol_number.h"
 #include "network/shards.h"
 
 // nftables runs each expression over registers. A concatenated key or value lies in consecutive
 // 4-byte registers, so the n-th word of what starts at register 0 is register n.
+
 namespace shoal::netdriver {
 namespace {
 
@@ -213,18 +214,6 @@ void put_verdict(nlmsghdr* message, int code, const std::string& chain = {}) {
     if (chain.empty()) return;
     mnl_attr_put_strz(message, NFTA_VERDICT_CHAIN, std::string(local_name(chain)).c_str());
   });
-}
-
-uint8_t number_of(PortProtocol protocol) {
-  switch (protocol) {
-    case PortProtocol::Tcp:
-      return IPPROTO_TCP;
-    case PortProtocol::Udp:
-      return IPPROTO_UDP;
-    case PortProtocol::Sctp:
-      return IPPROTO_SCTP;
-  }
-  CHECK(false, "protocol {}", int(protocol));
 }
 
 struct Conditions {
