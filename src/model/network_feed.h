@@ -4,9 +4,9 @@
 // A node takes part in a network while a task of its own is attached to it, and in the ingress
 // network always. It is told of the network, of everybody in it and of the services to be found
 // there; first everything, then what changes. One message is on its way to a node at a time: the
-// node answers with the message's version when its kernel and its names are as it says, and only
-// then gets the next, which holds all that changed meanwhile. So an answer says that nothing of an
-// older version is in use on that node, and a task that was withdrawn can be stopped.
+// node answers with the message's version when it has carried it out, and only then gets the next,
+// which holds all that changed meanwhile. So after an answer a task that was withdrawn can be
+// stopped. A network that the node's kernel refuses is made again later and delays no answer.
 //
 // All of it follows from the store and nothing of it is stored.
 #pragma once
