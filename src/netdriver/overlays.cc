@@ -13,6 +13,11 @@ using network::OverlayChange;
 
 namespace {
 
+// The links of a daemon that was killed go with its mount namespace when no container holds that;
+// the kernel takes its time to it, and until then their VXLAN identifiers are in use.
+constexpr Duration kLeftoversWithin = 3s;
+constexpr Duration kLeftoversAgainEvery = 20ms;
+
 const std::string& network_of(const OverlayChange& change) {
   struct Visitor {
     const std::string& operator()(const network::PutOverlay& c) const { return c.network.id; }
@@ -52,11 +57,12 @@ std::vector<Group> group(std::vector<OverlayChange> changes) {
 }  // namespace
 
 struct Overlays::Impl {
-  Impl(os::Loop& loop, Log& l, OverlaysOptions options)
-      : log(l),
+  Impl(os::Loop& l, Log& to, OverlaysOptions options)
+      : loop(l),
+        log(to),
         gateway_name(options.veth + "0"),
         driver(options.run_dir + "/overlay", gateway_name),
-        worker(loop) {}
+        worker(l) {}
 
   // Calls that span several networks come one after the other, in the order they were made.
   class Turn {
@@ -70,6 +76,7 @@ struct Overlays::Impl {
   };
   os::OneShot<bool> line_up(os::OneShot<bool>& mine) { return std::exchange(last_turn, mine); }
 
+  os::Co<Result<void>> outlast(const std::string& network, Result<void> outcome);
   os::Co<Result<void>> settle_rest();
   os::Co<Result<void>> set_host(network::IpAddress address, uint16_t port);
   os::Co<Result<void>> replace(std::vector<OverlayChange> everything);
@@ -84,6 +91,7 @@ struct Overlays::Impl {
     if (outcome) outcome = std::move(result);
   }
 
+  os::Loop& loop;
   Log& log;
   const std::string gateway_name;
   std::string gateway_network;  // empty: there is no such link
@@ -92,9 +100,20 @@ struct Overlays::Impl {
     first.set(true);
     return first;
   }();
+  Time leftovers_until;  // what stands in the way may be the last daemon's until then
   OverlayDriver driver;  // the worker's
   Worker worker;         // last: it uses the rest
 };
+
+// How the network comes out once what the last daemon left is gone.
+os::Co<Result<void>> Overlays::Impl::outlast(const std::string& network, Result<void> outcome) {
+  auto settle = [&] { return driver.settle(network); };
+  while (!outcome && outcome.error().code == ErrorCode::Conflict && loop.now() < leftovers_until) {
+    co_await loop.sleep(kLeftoversAgainEvery);
+    outcome = co_await worker.run(settle);
+  }
+  co_return outcome;
+}
 
 os::Co<Result<void>> Overlays::Impl::settle_rest() {
   Result<void> outcome;
@@ -102,7 +121,8 @@ os::Co<Result<void>> Overlays::Impl::settle_rest() {
   const auto unsettled = co_await worker.run(list);
   for (const auto& network : unsettled) {
     auto settle = [&] { return driver.settle(network); };
-    note(outcome, co_await worker.run(settle));
+    auto settled = co_await worker.run(settle);
+    note(outcome, co_await outlast(network, std::move(settled)));
   }
   co_return outcome;
 }
@@ -137,7 +157,8 @@ os::Co<Result<void>> Overlays::Impl::replace(std::vector<OverlayChange> everythi
   }
   for (const auto& one : groups) {
     auto put = [&] { return driver.replace(one.network, one.changes); };
-    note(outcome, co_await worker.run(put));
+    auto done = co_await worker.run(put);
+    note(outcome, co_await outlast(one.network, std::move(done)));
   }
   co_return outcome;
 }
@@ -152,7 +173,8 @@ os::Co<Result<void>> Overlays::Impl::apply(std::vector<OverlayChange> changes) {
   for (const auto& one : groups) {
     if (one.drops && one.network == gateway_network) gateway_network.clear();
     auto put = [&] { return driver.apply(one.network, one.changes); };
-    note(outcome, co_await worker.run(put));
+    auto done = co_await worker.run(put);
+    note(outcome, co_await outlast(one.network, std::move(done)));
   }
   if (!outcome) co_return outcome;  // Trying again at once would say the same.
   co_return co_await settle_rest();
@@ -205,6 +227,7 @@ Overlays::Overlays(os::Loop& loop, Log& log, OverlaysOptions options)
 Overlays::~Overlays() = default;
 
 os::Co<Result<void>> Overlays::start() {
+  impl_->leftovers_until = impl_->loop.now() + kLeftoversWithin;
   auto start = [this] { return impl_->driver.start(); };
   co_return co_await impl_->worker.run(start);
 }

@@ -52,7 +52,9 @@ class Overlays {
   Overlays(const Overlays&) = delete;
   Overlays& operator=(const Overlays&) = delete;
 
-  // Finds what the last daemon left. Call once, before anything else.
+  // Finds what the last daemon left. Call once, before anything else. What it left and the kernel
+  // still takes away (it was killed, and no container held its mount namespace) is waited for, for
+  // at most three seconds from here on.
   os::Co<Result<void>> start();
 
   // This host's address for the others, and the UDP port of VXLAN. Links made for another address

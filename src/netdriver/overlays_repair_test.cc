@@ -488,6 +488,27 @@ TEST_F(OverlaysRepairTest, AnIdentifierInUseNamesTheNetworkAndTheOthersAreMade) 
   EXPECT_TRUE(fabric_.try_apply(*a_, {}));
 }
 
+// As after a daemon that was killed before any container ran.
+TEST_F(OverlaysRepairTest, WhatTheKernelStillTakesAwayIsOutlasted) {
+  fabric_.end_daemon(*a_);
+  in_namespace(a_->space, [&] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    const auto own = current_namespace();
+    ASSERT_TRUE(add_tunnel(*route, {5001, a_->address, 4789, 1450, {}}, own->get()));
+  });
+  fabric_.begin_daemon(*a_);
+  std::jthread kernel([&] {
+    const auto path = a_->run_dir + "/overlay/late";
+    while (!holds_namespace(path)) std::this_thread::yield();
+    in_namespace(a_->space, [] {
+      auto route = NetlinkSocket::open(NETLINK_ROUTE);
+      ASSERT_TRUE(remove_link(*route, "vx0"));
+    });
+  });
+  EXPECT_TRUE(
+      fabric_.try_apply(*a_, {PutOverlay{testing::overlay("late", 5001, {"10.0.3.1/24"})}}));
+}
+
 // Hides what the kernel has below /proc/sys, except for what a kernel without br_netfilter has.
 class WithoutBridgeFilter {
  public:

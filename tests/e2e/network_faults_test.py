@@ -2,11 +2,14 @@
 harms nobody else."""
 import json
 import pathlib
+import signal
 import subprocess
 import unittest
 
+import kernel_networks
 from api import call
 from harness import Node, make_images, until
+from leftovers import names_in
 from three_nodes import ASKER, CREATE, HOSTS, WHOAMI, ThreeNodes, answer_of, ask
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -279,6 +282,16 @@ class OneNode(unittest.TestCase):
         until(lambda: reason in errors_of(self.node, "web"), "the task says why it does not start")
         run("ip", "link", "set", "thin0", "mtu", "1500")
         until(self.runs, "it runs when the way is wide enough")
+
+    def test_a_daemon_that_is_killed_before_any_container_runs(self):
+        """Its overlays go with it, in the kernel's own time; the next one makes them again and has nothing to mend."""
+        self.node.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+        until(lambda: names_in(self.node.folder / "run/overlay"), "the ingress network is there")
+        for _ in range(10):
+            self.node.stop(signal.SIGKILL)
+            self.node.start()
+            kernel_networks.check(self.node)
+        self.assertEqual(kernel_networks.mended(self.node), [])
 
     def test_forwarding_that_somebody_switched_off(self):
         run = self.node.namespaces.run
