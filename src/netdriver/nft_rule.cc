@@ -239,6 +239,10 @@ struct Conditions {
                c.state == FlowState::New ? uint32_t{NF_CT_STATE_BIT(IP_CT_NEW)} : kKnown);
   }
   void operator()(const IsTranslated&) const { match_flag(message, NFT_CT_STATUS, IPS_DST_NAT); }
+  void operator()(const ToPort& c) const {
+    load_payload(message, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
+    compare(message, bytes_of(htons(c.port)));
+  }
   void operator()(const PortIsIn& c) const {
     load_key(message, maps.at(c.set));
     look_up(message, c.set, Answer::Presence);
@@ -277,6 +281,9 @@ struct Actions {
       mnl_attr_put_u8(message, NFTA_REJECT_ICMP_CODE,
                       a.tcp_reset ? 0 : NFT_REJECT_ICMPX_PORT_UNREACH);
     });
+  }
+  void operator()(const Untrack&) const {
+    put_expression(message, "notrack", [] {});
   }
   void operator()(const Masquerade&) const {
     put_expression(message, "masq", [] {});

@@ -48,6 +48,7 @@ void keep_first(Result<void>& outcome, Result<void> result) {
 
 Result<void> OverlayDriver::start() {
   ASSIGN_OR_RETURN(home_, OverlayHome::open());
+  ASSIGN_OR_RETURN(tunnel_, NftTable::open(network::kTunnelTable));
   RETURN_IF_ERROR(os::make_folders(folder_, 0755));
   for (const auto& name : list_held(folder_)) {
     if (!holds_namespace(path_of(name))) {
@@ -70,6 +71,7 @@ Result<void> OverlayDriver::set_host(const network::IpAddress& address, uint16_t
   const network::OverlayHost host{address, port, link.mtu};
   if (host_ == host) return {};
   host_ = host;
+  RETURN_IF_ERROR(check_tunnel());
   for (auto& [id, net] : nets_) {
     if (!net.state) continue;
     ASSIGN_OR_RETURN(net.state, net.state->remade(net.state->network(), host));
@@ -82,6 +84,18 @@ Result<void> OverlayDriver::look_at_host() {
   if (!host_) return {};
   const auto host = *host_;
   return set_host(host.address, host.port);
+}
+
+Result<std::vector<std::string>> OverlayDriver::check_tunnel() {
+  std::vector<std::string> differences;
+  if (!host_) return differences;
+  const auto wanted = network::plan_tunnel_rules(host_->port);
+  ASSIGN_OR_RETURN(const auto found, tunnel_->read(wanted));
+  for (const auto& change : network::diff(found, wanted)) {
+    differences.push_back("host: " + network::to_text(change));
+  }
+  if (!differences.empty()) RETURN_IF_ERROR(tunnel_->lead(found, wanted));
+  return differences;
 }
 
 std::vector<std::string> OverlayDriver::networks() const {
@@ -375,6 +389,8 @@ Result<void> OverlayDriver::remove_all() {
   Result<void> outcome;
   for (const auto& network : networks()) keep_first(outcome, drop(network));
   keep_first(outcome, remove_gateway_link());
+  auto untold = tunnel_->remove();
+  if (untold || untold.error().code != ErrorCode::NotFound) keep_first(outcome, std::move(untold));
   keep_first(outcome, os::remove_tree(folder_));
   return outcome;
 }

@@ -28,6 +28,8 @@ class OverlayDriver {
   Result<void> set_host(const network::IpAddress& address, uint16_t port);
   // The MTU of the link may have changed.
   Result<void> look_at_host();
+  // Makes the host's rules for VXLAN as they shall be, and says what was not so.
+  Result<std::vector<std::string>> check_tunnel();
 
   // Every network that is held.
   std::vector<std::string> networks() const;
@@ -95,6 +97,7 @@ class OverlayDriver {
   const std::string folder_;
   const std::string gateway_link_;
   std::optional<OverlayHome> home_;  // set by start()
+  std::optional<NftTable> tunnel_;   // so is this
   std::optional<network::OverlayHost> host_;
   Gateway gateway_;
   std::map<std::string, Net> nets_;

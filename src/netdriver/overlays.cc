@@ -180,6 +180,11 @@ os::Co<Result<void>> Overlays::Impl::apply(std::vector<OverlayChange> changes) {
   co_return co_await settle_rest();
 }
 
+void note_found(const Result<std::vector<std::string>>& differences, NetworkCheck& found) {
+  if (!differences) return found.fail(differences.error().message);
+  for (const auto& line : *differences) found.note(line);
+}
+
 // Nothing here lasts beyond one step, so it needs no turn: nobody waits for all networks.
 os::Co<NetworkCheck> Overlays::Impl::check() {
   NetworkCheck found;
@@ -196,12 +201,10 @@ os::Co<NetworkCheck> Overlays::Impl::check() {
     if (!differences) continue;
     for (const auto& line : *differences) found.note(fmt::format("network {}: {}", network, line));
   }
+  auto check_host = [this] { return driver.check_tunnel(); };
+  note_found(co_await worker.run(check_host), found);
   auto check_gateway = [this] { return driver.check_gateway(); };
-  const auto differences = co_await worker.run(check_gateway);
-  if (!differences) found.fail(differences.error().message);
-  if (differences) {
-    for (const auto& line : *differences) found.note(line);
-  }
+  note_found(co_await worker.run(check_gateway), found);
   co_return found;
 }
 

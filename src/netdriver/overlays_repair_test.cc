@@ -12,6 +12,7 @@
 #include <atomic>
 #include <thread>
 
+#include "netdriver/flows.h"
 #include "netdriver/nft_table.h"
 #include "netdriver/overlay_links.h"
 #include "netdriver/overlay_testing.h"
@@ -252,6 +253,36 @@ TEST_F(OverlaysRepairTest, MendsATableThatWasRemoved) {
   });
   EXPECT_THAT(found, AllOf(Contains(HasSubstr("add chain to_backends")),
                            Contains(HasSubstr("/services { 10.0.1.5"))));
+}
+
+TEST_F(OverlaysRepairTest, TheHostDoesNotTrackVxlanAndThatIsMendedToo) {
+  const auto untracks = [&] {
+    const auto rules = network::plan_tunnel_rules(4789);
+    bool same = false;
+    in_namespace(a_->space, [&] { same = NftTable::open(kTunnelTable)->read(rules) == rules; });
+    return same;
+  };
+  EXPECT_TRUE(untracks());
+  in_namespace(a_->space, [] {
+    const auto tracking = plan_frame({.name = "shoal0", .subnet = *Subnet::parse("10.5.0.1/24")});
+    ASSERT_TRUE(NftTable::open("shoal_node")->replace(tracking.rules));
+    ASSERT_TRUE(NftTable::open(kTunnelTable)->remove());
+  });
+  EXPECT_FALSE(untracks());
+  EXPECT_THAT(check(*a_).descriptions, Contains(HasSubstr("host: set rules of tunnel_in")));
+  EXPECT_TRUE(untracks());
+  EXPECT_EQ(check(*a_).differences, 0u);
+  expect_all_works();
+  in_namespace(a_->space, [] {
+    auto flows = Flows::open();
+    size_t tunnelled = 0;
+    const auto count = [&](const network::Flow& flow) {
+      tunnelled += flow.protocol == PortProtocol::Udp;
+      return false;
+    };
+    ASSERT_TRUE(flows->end_if(count));
+    EXPECT_EQ(tunnelled, 0u);
+  });
 }
 
 TEST_F(OverlaysRepairTest, MendsAShardThatWasRemoved) {

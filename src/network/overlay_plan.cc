@@ -135,6 +135,14 @@ std::set<Subnet> without(const std::set<Subnet>& all, const std::set<Subnet>& so
 
 }  // namespace
 
+Ruleset plan_tunnel_rules(uint16_t port) {
+  Ruleset rules;
+  const std::vector<Rule> untrack{{{IsProtocol{PortProtocol::Udp}, ToPort{port}}, Untrack{}}};
+  rules.chains["tunnel_in"] = {BaseChain{false, Hook::Prerouting, Priority::Raw}, untrack};
+  rules.chains["tunnel_out"] = {BaseChain{false, Hook::Output, Priority::Raw}, untrack};
+  return rules;
+}
+
 OverlayPlan plan_overlay_frame(const OverlayNetwork& network, int mtu,
                                const std::set<size_t>& shards) {
   OverlayPlan plan;

@@ -25,6 +25,7 @@ namespace shoal::network {
 inline constexpr auto kOverlayBridge = "br0";
 inline constexpr auto kOverlayTunnel = "vx0";
 inline constexpr auto kOverlayTable = "shoal_overlay";
+inline constexpr auto kTunnelTable = "shoal_tunnel";
 
 // This host among the others.
 struct OverlayHost {
@@ -84,6 +85,10 @@ struct OverlayStation {
 OverlayPlan plan_overlay_frame(const OverlayNetwork& network, int mtu,
                                const std::set<size_t>& shards);
 OverlayPlan plan_overlay_station(const OverlayStation& station, int mtu);
+// What the host does with VXLAN's own packets, which come to `port` on every host (kTunnelTable):
+// its connection tracking has nothing to know of them, and costs each packet of a container more
+// than the overlay does.
+Ruleset plan_tunnel_rules(uint16_t port);
 // Its addresses; and a chain a family with backends. Without backends nobody listens at the
 // address, which the kernel refuses by itself, at once.
 OverlayPlan plan_overlay_service(const OverlayService& service);

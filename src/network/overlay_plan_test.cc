@@ -24,6 +24,20 @@ std::string lines(const OverlayDiff& diff) {
   return fmt::format("{}\n", fmt::join(describe(diff), "\n"));
 }
 
+TEST(OverlayPlan, TheTunnelsRulesReadAsNftWouldPrintThem) {
+  EXPECT_EQ(to_text(plan_tunnel_rules(4790), kTunnelTable), R"(table inet shoal_tunnel {
+  chain tunnel_in {
+    type filter hook prerouting priority -300
+    meta l4proto udp th dport 4790 notrack
+  }
+  chain tunnel_out {
+    type filter hook output priority -300
+    meta l4proto udp th dport 4790 notrack
+  }
+}
+)");
+}
+
 TEST(OverlayPlan, TheFrameReadsAsNftWouldPrintIt) {
   const auto plan = plan_overlay_frame(network({"10.0.1.1/24", "fd00:1::1/64"}), 1450, {0, 3});
   EXPECT_EQ(to_text(plan), R"(sysctl net/bridge/bridge-nf-call-arptables = 0

@@ -25,18 +25,19 @@ Chain base_chain(bool nat, Hook hook, Priority priority, std::vector<Rule> rules
   return Chain{BaseChain{nat, hook, priority}, std::move(rules)};
 }
 
-// A service without backends refuses new connections; open ones may end as they like.
+// A service without backends refuses new connections; open ones may end as they like. The state
+// comes first: each packet of the host meets these, and most are of known flows.
 std::vector<Rule> refuse_idle() {
   return {
-      {{ToThisHost{}, InState{FlowState::New}, IsProtocol{PortProtocol::Tcp}, PortIsIn{kIdle}},
+      {{InState{FlowState::New}, ToThisHost{}, IsProtocol{PortProtocol::Tcp}, PortIsIn{kIdle}},
        Refuse{true}},
-      {{ToThisHost{}, InState{FlowState::New}, PortIsIn{kIdle}}, Refuse{false}},
+      {{InState{FlowState::New}, ToThisHost{}, PortIsIn{kIdle}}, Refuse{false}},
   };
 }
 
 // The rest of a connection whose backend is gone is ended, never given to another one.
 Rule refuse_mid_stream() {
-  return {{ToThisHost{}, InState{FlowState::New}, IsProtocol{PortProtocol::Tcp}, IsMidStream{},
+  return {{InState{FlowState::New}, ToThisHost{}, IsProtocol{PortProtocol::Tcp}, IsMidStream{},
            PortIsIn{kBusy}},
           Refuse{true}};
 }

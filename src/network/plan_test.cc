@@ -62,14 +62,14 @@ table inet shoal_node {
   }
   chain idle_in {
     type filter hook prerouting priority -150
-    fib daddr type local ct state new meta l4proto tcp meta l4proto . th dport @services_idle reject with tcp reset
-    fib daddr type local ct state new meta l4proto . th dport @services_idle reject with icmpx port-unreachable
-    fib daddr type local ct state new meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn meta l4proto . th dport @services_busy reject with tcp reset
+    ct state new fib daddr type local meta l4proto tcp meta l4proto . th dport @services_idle reject with tcp reset
+    ct state new fib daddr type local meta l4proto . th dport @services_idle reject with icmpx port-unreachable
+    ct state new fib daddr type local meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn meta l4proto . th dport @services_busy reject with tcp reset
   }
   chain idle_out {
     type filter hook output priority -150
-    fib daddr type local ct state new meta l4proto tcp meta l4proto . th dport @services_idle reject with tcp reset
-    fib daddr type local ct state new meta l4proto . th dport @services_idle reject with icmpx port-unreachable
+    ct state new fib daddr type local meta l4proto tcp meta l4proto . th dport @services_idle reject with tcp reset
+    ct state new fib daddr type local meta l4proto . th dport @services_idle reject with icmpx port-unreachable
   }
   chain nat_in {
     type nat hook prerouting priority -100

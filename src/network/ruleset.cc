@@ -56,6 +56,7 @@ std::string text_of(const Condition& condition, const MapShapes& maps) {
                                                          : "ct state established,related");
           },
           [](const IsTranslated&) { return std::string("ct status dnat"); },
+          [](const ToPort& c) { return fmt::format("th dport {}", c.port); },
           [](const PortIsIn& c) {
             return fmt::format("meta l4proto . th dport @{}", local_name(c.set));
           },
@@ -116,6 +117,7 @@ std::string text_of(const Action& action, const MapShapes& maps) {
             return std::string(a.tcp_reset ? "reject with tcp reset"
                                            : "reject with icmpx port-unreachable");
           },
+          [](const Untrack&) { return std::string("notrack"); },
           [](const Masquerade&) { return std::string("masquerade"); },
           [](const Jump& a) { return fmt::format("jump {}", local_name(a.chain)); },
           [&](const FollowMap& a) { return follow_text(a, maps); },

@@ -65,6 +65,11 @@ struct AddressesAreIn {
   std::string set;
   auto operator<=>(const AddressesAreIn&) const = default;
 };
+// It goes to this port of its protocol: IsProtocol comes before it.
+struct ToPort {
+  uint16_t port;
+  auto operator<=>(const ToPort&) const = default;
+};
 // A TCP segment that is no beginning: of a flow that this host does not know (any more).
 struct IsMidStream {
   auto operator<=>(const IsMidStream&) const = default;
@@ -75,7 +80,7 @@ struct IsNotIcmp {
 };
 using Condition =
     std::variant<FromLink, ToLink, FromSubnet, ToSubnet, ToThisHost, IsProtocol, InState,
-                 IsTranslated, PortIsIn, AddressesAreIn, IsNotIcmp, IsMidStream>;
+                 IsTranslated, ToPort, PortIsIn, AddressesAreIn, IsNotIcmp, IsMidStream>;
 
 // ---- What a rule does with the packet.
 struct Accept {
@@ -89,6 +94,10 @@ struct Drop {
 struct Refuse {
   bool tcp_reset = false;
   auto operator<=>(const Refuse&) const = default;
+};
+// The connection tracking leaves the packet out; at a hook with Priority::Raw.
+struct Untrack {
+  auto operator<=>(const Untrack&) const = default;
 };
 struct Masquerade {
   auto operator<=>(const Masquerade&) const = default;
@@ -123,8 +132,8 @@ struct NoteAsked {
   std::string set;
   auto operator<=>(const NoteAsked&) const = default;
 };
-using Action = std::variant<Accept, Drop, Refuse, Masquerade, Jump, FollowMap, Balance, SendTo,
-                            SourceFromAsked, NoteAsked>;
+using Action = std::variant<Accept, Drop, Refuse, Untrack, Masquerade, Jump, FollowMap, Balance,
+                            SendTo, SourceFromAsked, NoteAsked>;
 
 struct Rule {
   std::vector<Condition> conditions;
