@@ -1,6 +1,7 @@
 #include "dispatcher/heartbeats.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace shoal::dispatcher {
 
@@ -15,24 +16,35 @@ Duration restart_grace(Duration period) {
 }
 
 void HeartbeatTable::beat(const model::NodeId& node, Time expiry) {
-  auto [at, fresh] = expiry_.try_emplace(node, expiry);
-  if (!fresh) {
-    by_expiry_.erase({at->second, node});
-    at->second = expiry;
-  }
+  forget(node);
+  entries_.emplace(node, Entry{expiry});
   by_expiry_.insert({expiry, node});
 }
 
 void HeartbeatTable::forget(const model::NodeId& node) {
-  const auto at = expiry_.find(node);
-  if (at == expiry_.end()) return;
-  by_expiry_.erase({at->second, node});
-  expiry_.erase(at);
+  const auto at = entries_.find(node);
+  if (at == entries_.end()) return;
+  by_expiry_.erase({at->second.expiry, node});
+  entries_.erase(at);
 }
 
 void HeartbeatTable::clear() {
-  expiry_.clear();
+  entries_.clear();
   by_expiry_.clear();
+}
+
+void HeartbeatTable::excuse(Time now, Time expiry) {
+  for (auto at = by_expiry_.begin(); at != by_expiry_.end() && at->first <= now;) {
+    const model::NodeId node = at->second;
+    Entry& entry = entries_.at(node);
+    if (std::exchange(entry.excused, true)) {
+      ++at;
+      continue;
+    }
+    at = by_expiry_.erase(at);
+    entry.expiry = expiry;
+    by_expiry_.insert({expiry, node});
+  }
 }
 
 std::vector<model::NodeId> HeartbeatTable::expire(Time now) {

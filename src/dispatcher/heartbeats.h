@@ -13,6 +13,9 @@ namespace shoal::dispatcher {
 
 // Beats missed in a row before a node counts as down.
 inline constexpr int kBeatsMissedMax = 3;
+// A manager that looks later than this did not run meanwhile: its machine was paused or moved, or
+// is short of processors. What its nodes said then it has not heard yet.
+inline constexpr Duration kManagerLate = 300ms;
 // The time that nodes have to come back after a manager's restart: at least this, which is longer
 // than an agent's longest back-off (8 s), and at least twice what a missed heartbeat allows.
 inline constexpr Duration kRestartGraceMin = 10s;
@@ -32,13 +35,20 @@ class HeartbeatTable {
   void beat(const model::NodeId& node, Time expiry);
   void forget(const model::NodeId& node);
   void clear();
+  // The manager was late itself: who is silent is given until `expiry`, once after each beat, so
+  // that a manager that is always late still finds out.
+  void excuse(Time now, Time expiry);
   // Forgets and returns the nodes whose time is over, the longest silent first.
   std::vector<model::NodeId> expire(Time now);
   // Empty when nothing is watched.
   std::optional<Time> next_deadline() const;
 
  private:
-  std::map<model::NodeId, Time> expiry_;
+  struct Entry {
+    Time expiry;
+    bool excused = false;  // since the last beat
+  };
+  std::map<model::NodeId, Entry> entries_;
   std::set<std::pair<Time, model::NodeId>> by_expiry_;  // the same, ordered by time
 };
 

@@ -47,6 +47,27 @@ TEST(HeartbeatTable, ABeatMovesTheDeadline) {
   EXPECT_EQ(table.next_deadline(), kStart + 6s);
 }
 
+TEST(HeartbeatTable, AManagerThatWasLateExcusesASilentNodeOnce) {
+  HeartbeatTable table;
+  table.beat(kA, kStart + 3s);
+  table.beat(kB, kStart + 30s);
+  table.excuse(kStart + 9s, kStart + 12s);
+  EXPECT_THAT(table.expire(kStart + 11s), IsEmpty());
+  EXPECT_EQ(table.next_deadline(), kStart + 12s);
+  table.excuse(kStart + 14s, kStart + 17s);
+  EXPECT_THAT(table.expire(kStart + 14s), ElementsAre(kA));
+  EXPECT_EQ(table.next_deadline(), kStart + 30s);  // It was not silent.
+}
+
+TEST(HeartbeatTable, ABeatEarnsAnotherExcuse) {
+  HeartbeatTable table;
+  table.beat(kA, kStart + 3s);
+  table.excuse(kStart + 9s, kStart + 12s);
+  table.beat(kA, kStart + 13s);
+  table.excuse(kStart + 20s, kStart + 23s);
+  EXPECT_THAT(table.expire(kStart + 22s), IsEmpty());
+}
+
 TEST(HeartbeatTable, AForgottenNodeIsNeverSilent) {
   HeartbeatTable table;
   table.beat(kA, kStart + 3s);

@@ -1,5 +1,7 @@
 """Three nodes: placement, a node that dies and comes back, drain, pause, labels, removal; with the docker client."""
 import json
+import os
+import signal
 import subprocess
 import time
 import unittest
@@ -185,6 +187,25 @@ class Nodes(ThreeNodes):
         self.await_running("web", *HOSTS * 2)
         self.assertEqual(self.tasks("web"), before)
         self.assertEqual([self.containers(node) for node in self.nodes], containers)
+
+    def test_a_manager_that_did_not_run_for_a_while_calls_nobody_down(self):
+        """A virtual machine that was moved, or one that is short of processors: what it did not hear was said."""
+        self.create("web", "--replicas", "3")
+        self.await_running("web", *HOSTS)
+        before = self.tasks("web")
+        events = subprocess.Popen(
+            [self.manager.docker_path, "events", "--filter", "type=node", "--format",
+             "{{.Actor.Attributes}}"], env=self.manager.environment(), stdout=subprocess.PIPE, text=True)
+        self.addCleanup(events.stdout.close)
+        for _ in range(3):
+            os.kill(self.manager.pid, signal.SIGSTOP)
+            time.sleep(5)  # Longer than three heartbeats: the silence itself is what is tested.
+            os.kill(self.manager.pid, signal.SIGCONT)
+            self.manager.docker("node", "update", "--label-add", "awake=yes", "hostos1")
+            self.await_states("Ready", "Ready", "Ready")
+        events.terminate()
+        self.assertNotIn("down", events.communicate()[0])
+        self.assertEqual(self.tasks("web"), before)
 
     def test_a_node_that_is_removed_loses_its_tasks_and_its_certificate(self):
         self.create("web", "--replicas", "3")
