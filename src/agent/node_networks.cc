@@ -125,7 +125,7 @@ NetworkSteps NodeNetworks::everything() const {
 // Into the book and the names.
 NetworkSteps NodeNetworks::understand(const model::NetworksMessage& message,
                                       const model::NodeId& self) {
-  if (message.complete) names_ = {};
+  if (message.complete) forget_names();
   for (const auto& change : message.changes) std::visit(Naming{names_}, *change);
   self_ = self;
   NetworkSteps steps = book_.apply(message, self);
@@ -205,7 +205,7 @@ os::Co<> NodeNetworks::keep_ports(os::StopToken stop) {
   }
 }
 
-os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_of(
+os::Co<Result<std::vector<model::NetworkConnection>>> NodeNetworks::connections_of(
     const model::Task& task, os::StopToken stop) {
   const auto unknown = [&] {
     return std::ranges::find_if(task.networks, [&](const model::NetworkAttachment& attachment) {
@@ -221,10 +221,11 @@ os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_
   if (const auto missing = unknown(); missing != task.networks.end()) {
     co_return failed_precondition("network {} has not been told to this node", missing->network);
   }
-  std::vector<model::OverlayConnection> overlays;
+  std::vector<model::NetworkConnection> overlays;
   for (const model::NetworkAttachment& attachment : task.networks) {
     const model::NetworkView& view = *book_.find(attachment.network);
-    overlays.push_back({.network = view.id.str(),
+    overlays.push_back({.driver = model::NetworkDriver::Overlay,
+                        .network = view.id.str(),
                         .name = view.name,
                         .addresses = attachment.addresses,
                         .aliases = attachment.aliases,
@@ -236,9 +237,20 @@ os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_
   co_return overlays;
 }
 
+std::vector<model::NetworkView> NodeNetworks::known() const {
+  std::vector<model::NetworkView> views;
+  for (const auto& id : book_.networks()) views.push_back(*book_.find(id));
+  return views;
+}
+
+// Not those of the networks that this node has by itself.
+void NodeNetworks::forget_names() {
+  for (const auto& network : book_.networks()) names_.drop_network(network);
+}
+
 os::Co<Result<void>> NodeNetworks::forget_all() {
+  forget_names();
   book_ = {};
-  names_ = {};
   told_ = false;
   undone_ = false;
   place_.reset();
