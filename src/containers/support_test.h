@@ -18,6 +18,7 @@
 namespace shoal::containers::testing {
 
 inline constexpr Duration kPatience = 30s;
+inline constexpr int kPoolThreads = 4;
 
 // Runs a coroutine to its end on the loop.
 template <class T>
@@ -38,7 +39,7 @@ struct Daemon {
 
   NullLog log;
   Rng rng{uint64_t(::getpid())};
-  os::Loop loop{4};
+  os::Loop loop{kPoolThreads};
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<images::ImageStore> images;
   network::NameTable names;
