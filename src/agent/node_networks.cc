@@ -85,12 +85,14 @@ os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
   const std::string host = host_of(self);
   if (host.empty()) co_return unavailable("the address of this node is not known yet");
   CO_ASSIGN_OR_RETURN(const auto address, network::IpAddress::parse(host));
+  applies_ = true;
   NetworkSteps steps = understand(message, self.id);
   co_await keep(message, self.id, host);
   place_ = Place{address, uint16_t(message.data_path_port)};
   // A network that cannot be made for this host is no reason to leave out the others.
   note(co_await overlays_.set_host(place_->address, place_->port));
   note(co_await carry_out(std::move(steps)));
+  applies_ = false;
   told_ = true;
   changed_.notify();
   if (message.complete) on_complete_();
@@ -215,8 +217,9 @@ os::Co<Result<std::vector<model::NetworkConnection>>> NodeNetworks::connections_
   const os::StopSource over;
   const auto stopped = stop.on_stop([&over] { over.stop(); });
   const auto late = loop_.at(loop_.now() + kNetworksWithin, [&over] { over.stop(); });
+  const auto ready = [&] { return !applies_ && unknown() == task.networks.end(); };
   bool waits = true;
-  while (waits && unknown() != task.networks.end()) waits = co_await changed_.wait(over.token());
+  while (waits && !ready()) waits = co_await changed_.wait(over.token());
   if (stop.stopped()) co_return cancelled("the task is not wanted any more");
   if (const auto missing = unknown(); missing != task.networks.end()) {
     co_return failed_precondition("network {} has not been told to this node", missing->network);

@@ -59,8 +59,9 @@ class NodeNetworks {
   os::Co<Result<void>> apply(const model::NetworksMessage& message, const model::Node& self);
 
   // The overlays that the task's container is to be connected to, once this node has been told of
-  // all of them. FailedPrecondition when that does not happen within kNetworksWithin, or when the
-  // manager never speaks of networks (it is not one of ours); Cancelled on `stop`.
+  // all of them and what it was told is carried out. FailedPrecondition when it is not told within
+  // kNetworksWithin, or when the manager never speaks of networks (it is not one of ours);
+  // Cancelled on `stop`.
   os::Co<Result<std::vector<model::NetworkConnection>>> connections_of(const model::Task& task,
                                                                        os::StopToken stop);
 
@@ -105,7 +106,8 @@ class NodeNetworks {
   std::string host_;  // as the journal has it
   os::Signal changed_;
   bool told_ = false;
-  bool undone_ = false;  // the kernel is not as the book says
+  bool applies_ = false;  // the kernel follows the book
+  bool undone_ = false;   // the kernel is not as the book says
 };
 
 }  // namespace shoal::agent
