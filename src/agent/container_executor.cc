@@ -175,7 +175,7 @@ os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::prepare(const model
                                             .temporary = true}};
     }
     CO_ASSIGN_OR_RETURN(model::ContainerConfig config, container_config(task, *node_));
-    CO_ASSIGN_OR_RETURN(config.overlays, co_await overlays_of(task, stop));
+    CO_ASSIGN_OR_RETURN(config.networks, co_await overlays_of(task, stop));
     std::string image = task.spec->container.image, auth = task.spec->container.registry_auth;
     const Result<images::ImagePtr> fetched =
         co_await images_.fetch(std::move(image), std::move(auth), stop);
@@ -227,10 +227,10 @@ os::Co<Result<void>> ContainerExecutor::await_servers(const model::Task& task,
 
 // A manager that is not one of ours knows no mesh that this node could take part in; its tasks have
 // the bridge alone.
-os::Co<Result<std::vector<model::OverlayConnection>>> ContainerExecutor::overlays_of(
+os::Co<Result<std::vector<model::NetworkConnection>>> ContainerExecutor::overlays_of(
     const model::Task& task, os::StopToken stop) {
   if (task.networks.empty() || node_->description.shoal_version == 0) {
-    co_return std::vector<model::OverlayConnection>{};
+    co_return std::vector<model::NetworkConnection>{};
   }
   co_return co_await machine_.networks.connections_of(task, stop);
 }

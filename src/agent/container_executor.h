@@ -60,7 +60,7 @@ class ContainerExecutor final : public Executor {
                      os::OneShot<bool> done);
   os::Co<Result<Answer>> perform(const Operation& operation, os::StopToken stop);
   os::Co<Result<Answer>> prepare(const model::Task& task, os::StopToken stop);
-  os::Co<Result<std::vector<model::OverlayConnection>>> overlays_of(const model::Task& task,
+  os::Co<Result<std::vector<model::NetworkConnection>>> overlays_of(const model::Task& task,
                                                                     os::StopToken stop);
   os::Co<Result<Answer>> start(const model::Task& task, os::StopToken stop);
   // Only `stop` is an error.

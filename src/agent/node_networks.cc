@@ -85,12 +85,14 @@ os::Co<Result<void>> NodeNetworks::apply(const model::NetworksMessage& message,
   const std::string host = host_of(self);
   if (host.empty()) co_return unavailable("the address of this node is not known yet");
   CO_ASSIGN_OR_RETURN(const auto address, network::IpAddress::parse(host));
+  applies_ = true;
   NetworkSteps steps = understand(message, self.id);
   co_await keep(message, self.id, host);
   place_ = Place{address, uint16_t(message.data_path_port)};
   // A network that cannot be made for this host is no reason to leave out the others.
   note(co_await overlays_.set_host(place_->address, place_->port));
   note(co_await carry_out(std::move(steps)));
+  applies_ = false;
   told_ = true;
   changed_.notify();
   if (message.complete) on_complete_();
@@ -125,7 +127,7 @@ NetworkSteps NodeNetworks::everything() const {
 // Into the book and the names.
 NetworkSteps NodeNetworks::understand(const model::NetworksMessage& message,
                                       const model::NodeId& self) {
-  if (message.complete) names_ = {};
+  if (message.complete) forget_names();
   for (const auto& change : message.changes) std::visit(Naming{names_}, *change);
   self_ = self;
   NetworkSteps steps = book_.apply(message, self);
@@ -205,7 +207,7 @@ os::Co<> NodeNetworks::keep_ports(os::StopToken stop) {
   }
 }
 
-os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_of(
+os::Co<Result<std::vector<model::NetworkConnection>>> NodeNetworks::connections_of(
     const model::Task& task, os::StopToken stop) {
   const auto unknown = [&] {
     return std::ranges::find_if(task.networks, [&](const model::NetworkAttachment& attachment) {
@@ -215,16 +217,18 @@ os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_
   const os::StopSource over;
   const auto stopped = stop.on_stop([&over] { over.stop(); });
   const auto late = loop_.at(loop_.now() + kNetworksWithin, [&over] { over.stop(); });
+  const auto ready = [&] { return !applies_ && unknown() == task.networks.end(); };
   bool waits = true;
-  while (waits && unknown() != task.networks.end()) waits = co_await changed_.wait(over.token());
+  while (waits && !ready()) waits = co_await changed_.wait(over.token());
   if (stop.stopped()) co_return cancelled("the task is not wanted any more");
   if (const auto missing = unknown(); missing != task.networks.end()) {
     co_return failed_precondition("network {} has not been told to this node", missing->network);
   }
-  std::vector<model::OverlayConnection> overlays;
+  std::vector<model::NetworkConnection> overlays;
   for (const model::NetworkAttachment& attachment : task.networks) {
     const model::NetworkView& view = *book_.find(attachment.network);
-    overlays.push_back({.network = view.id.str(),
+    overlays.push_back({.driver = model::NetworkDriver::Overlay,
+                        .network = view.id.str(),
                         .name = view.name,
                         .addresses = attachment.addresses,
                         .aliases = attachment.aliases,
@@ -236,9 +240,20 @@ os::Co<Result<std::vector<model::OverlayConnection>>> NodeNetworks::connections_
   co_return overlays;
 }
 
+std::vector<model::NetworkView> NodeNetworks::known() const {
+  std::vector<model::NetworkView> views;
+  for (const auto& id : book_.networks()) views.push_back(*book_.find(id));
+  return views;
+}
+
+// Not those of the networks that this node has by itself.
+void NodeNetworks::forget_names() {
+  for (const auto& network : book_.networks()) names_.drop_network(network);
+}
+
 os::Co<Result<void>> NodeNetworks::forget_all() {
+  forget_names();
   book_ = {};
-  names_ = {};
   told_ = false;
   undone_ = false;
   place_.reset();

@@ -59,9 +59,10 @@ class NodeNetworks {
   os::Co<Result<void>> apply(const model::NetworksMessage& message, const model::Node& self);
 
   // The overlays that the task's container is to be connected to, once this node has been told of
-  // all of them. FailedPrecondition when that does not happen within kNetworksWithin, or when the
-  // manager never speaks of networks (it is not one of ours); Cancelled on `stop`.
-  os::Co<Result<std::vector<model::OverlayConnection>>> connections_of(const model::Task& task,
+  // all of them and what it was told is carried out. FailedPrecondition when it is not told within
+  // kNetworksWithin, or when the manager never speaks of networks (it is not one of ours);
+  // Cancelled on `stop`.
+  os::Co<Result<std::vector<model::NetworkConnection>>> connections_of(const model::Task& task,
                                                                        os::StopToken stop);
 
   // Until `stop`: serves published ports that were held by something else once they are free.
@@ -71,6 +72,9 @@ class NodeNetworks {
 
   // A manager has said what this node's networks are: published ports are its matter.
   bool told() const { return told_; }
+  // Those that this node takes part in, by its manager's word.
+  std::vector<model::NetworkView> known() const;
+
   // The node has left its swarm.
   os::Co<Result<void>> forget_all();
 
@@ -80,6 +84,7 @@ class NodeNetworks {
                 const std::string& host);
   NetworkSteps everything() const;
   void note(const Result<void>& result);
+  void forget_names();
   os::Co<Result<void>> carry_out(NetworkSteps steps);
   os::Co<> publish(NetworkSteps steps);
 
@@ -101,7 +106,8 @@ class NodeNetworks {
   std::string host_;  // as the journal has it
   os::Signal changed_;
   bool told_ = false;
-  bool undone_ = false;  // the kernel is not as the book says
+  bool applies_ = false;  // the kernel follows the book
+  bool undone_ = false;   // the kernel is not as the book says
 };
 
 }  // namespace shoal::agent

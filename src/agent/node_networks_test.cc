@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "netdriver/links.h"
 #include "netdriver/overlay_testing.h"
 
@@ -64,11 +66,34 @@ class NodeNetworksTest : public testing::Test {
   }
 
   Result<void> tell(std::vector<model::NetworkChange> changes, bool complete = false) {
-    model::Node self{.id = model::NodeId::of("self")};
-    self.description.data_path_address = address_;
+    return fabric_.control.run(applied(message_of(std::move(changes), complete)));
+  }
+  static model::NetworksMessage message_of(std::vector<model::NetworkChange> changes,
+                                           bool complete) {
     model::NetworksMessage message{.complete = complete, .changes = {}};
     for (auto& change : changes) message.changes.push_back(model::share(std::move(change)));
-    return fabric_.control.run(networks_->apply(message, self));
+    return message;
+  }
+  os::Co<Result<void>> applied(model::NetworksMessage message) {
+    model::Node self{.id = model::NodeId::of("self")};
+    self.description.data_path_address = address_;
+    co_return co_await networks_->apply(message, self);
+  }
+  os::Co<> apply(std::promise<Result<void>>& done) {
+    auto message = message_of({net()}, true);
+    done.set_value(co_await applied(std::move(message)));
+  }
+  // A task on the network that starts now: connects its container.
+  os::Co<Result<netdriver::OverlayEndpoint>> start(Container container) {
+    model::Task task;
+    task.networks.push_back({.network = kNet, .addresses = {"10.0.1.7/24"}, .aliases = {}});
+    const os::StopToken stop;
+    CO_ASSIGN_OR_RETURN(const auto connections, co_await networks_->connections_of(task, stop));
+    EXPECT_EQ(connections.size(), 1u);
+    network::OverlayAttachment attachment{.network = kNet.str(), .addresses = {}, .link = "eth0"};
+    attachment.addresses.push_back(*network::Subnet::parse("10.0.1.7/24"));
+    co_return co_await machine_->overlays->connect(container.id, container.netns_path,
+                                                   std::move(attachment));
   }
   static model::NetworkView net() {
     model::NetworkView view{.id = kNet, .name = "blue", .vni = 4097, .ipam = {}};
@@ -123,6 +148,17 @@ TEST_F(NodeNetworksTest, EverythingThatWasCarriedOutIsTold) {
   EXPECT_EQ(complete, 1);
   ASSERT_TRUE(tell({model::NetworkGone{kNet}}));
   EXPECT_EQ(complete, 1);
+}
+
+// What a manager says is known at once and in the kernel a moment later.
+TEST_F(NodeNetworksTest, ATaskThatStartsWhileItsNetworkIsMadeWaitsForIt) {
+  const auto web = fabric_.add_container(*machine_, "web");
+  std::promise<Result<void>> told;
+  fabric_.control.loop.post([&] { os::spawn(apply(told)); });
+  const auto started = fabric_.control.run(start(web));
+  EXPECT_TRUE(started) << started.error().message;
+  EXPECT_TRUE(told.get_future().get());
+  EXPECT_TRUE(is_linked(web));
 }
 
 TEST_F(NodeNetworksTest, ANodeThatHasNoAddressYetSaysSo) {

@@ -1,5 +1,7 @@
 #include "agent/task_ports.h"
 
+#include <algorithm>
+
 namespace shoal::agent {
 namespace {
 
@@ -20,7 +22,10 @@ AwaitedServers awaited_servers(const model::Task& task, const containers::Contai
   if (auto published = published_targets(task); !published.empty()) {
     return {.ports = {.ports = std::move(published)}, .within = kPublishedWithin};
   }
-  if (container.config.overlays.empty()) return {};
+  const bool on_overlay = std::ranges::any_of(container.config.networks, [](const auto& network) {
+    return network.driver == model::NetworkDriver::Overlay;
+  });
+  if (!on_overlay) return {};
   return {.ports = {.ports = containers::exposed_ports(container), .any = true},
           .within = kExposedWithin};
 }

@@ -36,7 +36,7 @@ TEST_F(TaskPorts, OfAPublishedServiceEachTargetListens) {
 }
 
 TEST_F(TaskPorts, OnANetworkOneOfTheImagesPortsIsEnough) {
-  container.config.overlays = {{.network = "front"}};
+  container.config.networks = {{.driver = model::NetworkDriver::Overlay, .network = "front"}};
   EXPECT_THAT(awaited().ports.ports,
               ElementsAre(ListeningPort{Tcp, 80}, ListeningPort{Tcp, 443}, ListeningPort{Udp, 53}));
   EXPECT_TRUE(awaited().ports.any);

@@ -5,14 +5,17 @@
 #include <string_view>
 #include <vector>
 
-#include "network/address.h"
+#include "network/ipam.h"
 #include "store/tables.h"
 
 namespace shoal::allocator {
 
+using network::kAuxiliaryMax;
+using network::read_config;
+using network::SubnetConfig;
+
 inline constexpr size_t kNetworksMax = 10'000;
-inline constexpr size_t kSubnetsMax = 16;     // of one network
-inline constexpr size_t kAuxiliaryMax = 256;  // addresses of one subnet that nobody gets
+inline constexpr size_t kSubnetsMax = 16;  // of one network
 // Of an IPv6 subnet that the allocator chooses.
 inline constexpr uint8_t kIpv6SubnetLength = 64;
 
@@ -29,16 +32,6 @@ Result<void> check_network_spec(const store::Tables& tables, const model::Networ
 // allocated there.
 bool is_node_local(std::string_view target);
 
-// An IpamConfig with a subnet, read.
-struct SubnetConfig {
-  network::Subnet subnet;                // without host bits
-  std::optional<network::Subnet> range;  // addresses are taken from here only
-  network::IpAddress gateway;            // as given, else the subnet's first free address
-  std::vector<network::IpAddress> auxiliary;
-};
-
-// Errors as of check_network_spec().
-Result<SubnetConfig> read_config(const model::IpamConfig& config);
 // The subnets that a network has, or asks for by name while it has none.
 std::vector<network::Subnet> subnets_of(const model::Network& network);
 // The address pools of the swarm, as far as they can be read.

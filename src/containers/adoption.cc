@@ -57,17 +57,29 @@ os::Co<Result<void>> Containers::Impl::open() {
     const bool known = std::binary_search(engine_ids->begin(), engine_ids->end(), entry->id);
     co_await adopt(entry, known);
   }
-  std::vector<netdriver::Endpoint> endpoints;
-  for (const auto& entry : *entries) {
-    if (entry->connection && entry->state.is_running()) endpoints.push_back(*entry->connection);
-  }
-  CO_RETURN_IF_ERROR(co_await machine.network.start(std::move(endpoints)));
+  CO_RETURN_IF_ERROR(co_await start_network(*entries));
   if (machine.overlays) CO_RETURN_IF_ERROR(co_await machine.overlays->start());
   co_await remove_strangers(std::move(*engine_ids));
   orphaned.insert(orphaned.end(), volumes.unclaimed().begin(), volumes.unclaimed().end());
   co_await remove_volumes(std::move(orphaned));
   for (const auto& entry : *entries) os::spawn(settle(entry));
   co_return Result<void>{};
+}
+
+os::Co<Result<void>> Containers::Impl::start_network(const std::vector<EntryRef>& entries) {
+  netdriver::KnownNetworks known;
+  auto bridges = co_await networks.open();
+  if (!bridges) co_return std::unexpected(bridges.error());
+  known.bridges = std::move(*bridges);
+  for (const auto& entry : entries) {
+    if (!entry->state.is_running() || entry->connections.netns_path.empty()) continue;
+    known.containers.push_back(entry->id);
+    const auto& endpoints = entry->connections.bridges;
+    known.endpoints.insert(known.endpoints.end(), endpoints.begin(), endpoints.end());
+  }
+  auto started = co_await machine.network.start(std::move(known));
+  if (started) networks.on_started();
+  co_return started;
 }
 
 os::Co<Result<std::vector<EntryRef>>> Containers::Impl::read_records(

@@ -61,8 +61,9 @@ struct State {
 
 // Where the container sits in a network. Empty addresses while it does not run.
 struct Endpoint {
-  std::string network;  // "bridge"
+  std::string network;  // its name
   std::string network_id;
+  std::string driver;  // "bridge", "overlay", "host", "null"
   std::string endpoint_id;
   std::string address;  // "172.17.0.2"
   int prefix_length = 0;
@@ -70,7 +71,9 @@ struct Endpoint {
   int prefix_length6 = 0;
   std::string gateway;
   std::string mac;
+  std::string asked_address;  // by the user
   std::vector<std::string> aliases;
+  std::vector<std::string> names;  // under which the others find it; empty where nobody looks
 };
 
 // Docker's MountPoint: what is mounted where, volumes resolved.
@@ -97,10 +100,12 @@ struct Container {
   State state;
   int restart_count = 0;
   std::vector<model::PortBinding> ports;  // published: host ports chosen; empty while not running
-  std::optional<Endpoint> endpoint;       // empty with network modes host, none and container:…
-  std::vector<Endpoint> overlays;         // in the order of config.overlays
-  std::string log_path;                   // empty with log driver none
-  std::string folder;                     // this container's own, under the data root
+  std::vector<Endpoint> networks;         // in the order of config.networks
+  // Its link to the node's own bridge, if it has one: one of its networks, or, of a container on
+  // overlays, only its way out.
+  std::optional<Endpoint> endpoint;
+  std::string log_path;  // empty with log driver none
+  std::string folder;    // this container's own, under the data root
 
   const model::Labels& labels() const { return config.spec.labels; }
   std::string image() const { return config.spec.image; }  // as it was asked for

@@ -40,12 +40,14 @@ bool goes_on(const Container& container) {
 Containers::Impl::Impl(Machine m)
     : machine(std::move(m)),
       volumes(machine, [this](const std::string& name) { return users_of_volume(name); }),
+      networks({machine.loop, machine.log, machine.rng, machine.network, machine.names,
+                machine.data_root}),
       execs(machine, table,
             [this](const ContainerRef& container, std::string action, model::Labels more) {
               emit(container, std::move(action), std::move(more));
             }),
       runner(
-          machine, table, execs,
+          machine, networks, table, execs,
           [this](const ContainerRef& container, std::string action, model::Labels more) {
             emit(container, std::move(action), std::move(more));
           },
@@ -280,6 +282,20 @@ Execs& Containers::execs() {
 }
 Volumes& Containers::volumes() {
   return impl_->volumes;
+}
+Networks& Containers::networks() {
+  return impl_->networks;
+}
+
+os::Co<Result<void>> Containers::connect_network(std::string ref,
+                                                 model::NetworkConnection connection) {
+  CO_ASSIGN_OR_RETURN(auto entry, impl_->table.find(ref));
+  co_return co_await impl_->connect_network(entry, std::move(connection));
+}
+
+os::Co<Result<void>> Containers::disconnect_network(std::string ref, std::string network) {
+  CO_ASSIGN_OR_RETURN(auto entry, impl_->table.find(ref));
+  co_return co_await impl_->disconnect_network(entry, std::move(network));
 }
 
 os::Co<Result<void>> Containers::set_ingress(std::vector<network::IngressPort> ports) {

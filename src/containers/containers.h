@@ -27,6 +27,7 @@
 #include "containers/execs.h"
 #include "containers/listening.h"
 #include "containers/machine.h"
+#include "containers/networks.h"
 #include "containers/volumes.h"
 #include "engine/container.h"
 #include "network/ports.h"
@@ -110,6 +111,15 @@ class Containers {
   // is under way is given up when `force` is set.
   os::Co<Result<void>> remove(std::string ref, RemoveOptions options);
 
+  // --- its networks ---
+  // One more, of which `connection` gives the name or id and what is asked there; one that does not
+  // run is connected when it starts. Errors in Docker's words: PermissionDenied when it is in there
+  // already, NotFound, InvalidArgument, Conflict as for create() and start().
+  os::Co<Result<void>> connect_network(std::string ref, model::NetworkConnection connection);
+  // By the network's name or id; also from one that is gone. Internal, as Docker answers, when it
+  // is not in there.
+  os::Co<Result<void>> disconnect_network(std::string ref, std::string network);
+
   // --- looking into one ---
   // Its streams. Connected at once when it runs; otherwise with its next start, before its program
   // runs, so that nothing is missed. The error of that start when it fails, Cancelled on `stop`.
@@ -129,6 +139,7 @@ class Containers {
 
   Execs& execs();
   Volumes& volumes();
+  Networks& networks();
 
   // --- the node's published service ports, see netdriver::Ingress::set_ports ---
   os::Co<Result<void>> set_ingress(std::vector<network::IngressPort> ports);

@@ -102,6 +102,7 @@ os::Co<Result<void>> Containers::Impl::rename(EntryRef entry, std::string name) 
   const std::string old = std::exchange(entry->name, fresh);
   entry->config.name = fresh;
   table.release(old, entry->id);
+  runner.rename(*entry);
   co_await runner.save(entry, true);
   emit(entry, "rename", {{"oldName", "/" + old}});
   co_return Result<void>{};

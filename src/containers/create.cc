@@ -111,10 +111,7 @@ Result<void> Containers::Impl::resolve_references(model::ContainerConfig& config
     ASSIGN_OR_RETURN(const auto other, table.find(std::string_view(*mode).substr(kPrefix.size())));
     *mode = fmt::format("{}{}", kPrefix, other->id);
   }
-  const auto& mode = config.network_mode;
-  const bool known = mode.empty() || mode == "default" || mode == "bridge" || mode == "host" ||
-                     mode == "none" || mode.starts_with(kPrefix);
-  if (!known) return not_found("network {} not found", mode);
+  RETURN_IF_ERROR(networks.resolve(config));
   for (const auto& source : config.volumes_from) {
     RETURN_IF_ERROR(add_volumes_from(table, source, config.spec.mounts));
   }

@@ -17,6 +17,15 @@ namespace shoal::containers {
 // Whoever waits for the streams of the next run.
 using PendingAttachment = os::OneShot<Result<std::unique_ptr<engine::Attachment>>>;
 
+// What connects a container that runs, or is about to.
+struct Connections {
+  std::string netns_path;  // empty: it has no namespace of its own
+  std::vector<netdriver::Endpoint> bridges;
+  std::vector<netdriver::OverlayEndpoint> overlays;
+
+  bool operator==(const Connections&) const = default;
+};
+
 struct Entry : Container {
   // Held by whatever changes the run: start, the end of a run, rename, remove. Not by kill, stop
   // and waiting, which must get through while those are under way.
@@ -25,8 +34,7 @@ struct Entry : Container {
 
   // The process; set from its creation until everything of it is cleaned up.
   std::shared_ptr<engine::Container> run;
-  std::optional<netdriver::Endpoint> connection;
-  std::vector<netdriver::OverlayEndpoint> overlay_connections;
+  Connections connections;
   os::StopSource giving_up;  // gives up the start that is under way
   std::vector<PendingAttachment> attaching;
 

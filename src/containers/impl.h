@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "containers/containers.h"
+#include "containers/networks.h"
 #include "containers/runner.h"
 #include "containers/table.h"
 
@@ -25,6 +26,9 @@ struct Containers::Impl {
   os::Co<Result<void>> remove_now(EntryRef entry, bool volumes);
   // Those that nobody else uses.
   os::Co<Result<void>> remove_anonymous_volumes(const Entry& entry);
+  // --- network_change.cc
+  os::Co<Result<void>> connect_network(EntryRef entry, model::NetworkConnection connection);
+  os::Co<Result<void>> disconnect_network(EntryRef entry, std::string network);
   // --- adoption.cc
   os::Co<Result<void>> open();
 
@@ -38,6 +42,7 @@ struct Containers::Impl {
   // adoption.cc
   // With the names of volumes whose container was being removed.
   os::Co<Result<std::vector<EntryRef>>> read_records(std::vector<std::string>& orphaned);
+  os::Co<Result<void>> start_network(const std::vector<EntryRef>& entries);
   os::Co<> adopt(EntryRef entry, bool engine_knows);
   os::Co<> settle(EntryRef entry);
   os::Co<> remove_volumes(std::vector<std::string> names);
@@ -47,6 +52,7 @@ struct Containers::Impl {
   Table table;
   std::vector<std::function<void(const Event&)>> handlers;
   Volumes volumes;
+  Networks networks;
   Execs execs;
   Runner runner;
 };

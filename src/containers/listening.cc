@@ -34,8 +34,8 @@ os::Co<Result<bool>> wait_listening(os::Loop& loop, EntryRef entry, AwaitedPorts
                                     Duration within, os::StopToken stop) {
   const auto run = entry->run;
   if (!run || !entry->state.is_running()) co_return false;
-  if (awaited.ports.empty() || !entry->connection) co_return true;
-  const std::string path = entry->connection->netns_path;
+  if (awaited.ports.empty() || entry->connections.netns_path.empty()) co_return true;
+  const std::string path = entry->connections.netns_path;
   const Time deadline = loop.now() + within;
   auto listeners = co_await loop.offload([&] { return netdriver::Listeners::open(path); });
   for (Duration pause = kPauseMin;; pause = std::min(2 * pause, kPauseMax)) {
@@ -51,8 +51,8 @@ os::Co<Result<bool>> wait_listening(os::Loop& loop, EntryRef entry, AwaitedPorts
 }
 
 os::Co<Result<bool>> wait_accepted(os::Loop& loop, EntryRef entry, Duration within) {
-  if (!entry->run || !entry->connection) co_return true;
-  const std::string path = entry->connection->netns_path;
+  if (!entry->run || entry->connections.netns_path.empty()) co_return true;
+  const std::string path = entry->connections.netns_path;
   const Time deadline = loop.now() + within;
   auto listeners = co_await loop.offload([&] { return netdriver::Listeners::open(path); });
   for (Duration pause = kPauseMin;; pause = std::min(2 * pause, kPauseMax)) {

@@ -1,6 +1,7 @@
 // Streams, execs, health checks, volumes, networks and a new daemon, with real containers.
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "containers/parallel.h"
 #include "containers/support_test.h"
@@ -25,6 +26,14 @@ class LookIn : public testing::NodeTest {
   template <class T>
   T answer(os::OneShot<T> one) {
     return run([](os::OneShot<T> waiting) -> os::Co<T> { co_return co_await waiting; }(one));
+  }
+  // Every thread of the pool waits until `released` is ready.
+  void hold_pool(const std::shared_future<void>& released) {
+    loop().post([&loop = loop(), released] {
+      for (int i = 0; i < testing::kPoolThreads; ++i) {
+        loop.offload_job([released] { released.wait(); }, [] {});
+      }
+    });
   }
 };
 
@@ -106,6 +115,26 @@ TEST_F(LookIn, AnExecRunsInsideAndReportsItsCode) {
   EXPECT_EQ(run(containers().execs().start((*exec)->id, false)).error().code, ErrorCode::Conflict);
   EXPECT_EQ(containers().execs().find("x").error().message, "No such exec instance: x");
   EXPECT_EQ(containers().execs().create(id, {}).error().message, "No exec command specified");
+}
+
+// A client asks for the code once the streams have ended: nothing else may come before it is known.
+TEST_F(LookIn, TheCodeOfAnExecIsKnownWhileThePoolIsBusy) {
+  const auto id = start(config({"sleep", "1000"}));
+  auto exec = containers().execs().create(
+      id, {.argv = {"sh", "-c", "read go; exit 7"}, .attach_stdin = true, .attach_stdout = true});
+  ASSERT_TRUE(exec);
+  ASSERT_TRUE(run(containers().execs().start((*exec)->id, false)));
+  const auto process = (*exec)->process;
+  std::promise<void> release;
+  hold_pool(release.get_future().share());
+  EXPECT_TRUE(run(process->attachment()->write("go\n")));
+  EXPECT_EQ(read_all(*process->attachment()), "");
+  const Time deadline = loop().now() + testing::kPatience;
+  while (!process->exit_code() && loop().now() < deadline) run(loop().sleep(1ms));
+  EXPECT_EQ(process->exit_code(), 7);
+  EXPECT_EQ((*exec)->exit_code, 7);
+  release.set_value();
+  EXPECT_EQ(*run(process->wait()), 7);
 }
 
 TEST_F(LookIn, ExecsThatWereNeverStartedMakeRoomForNewOnes) {

@@ -18,6 +18,9 @@ class DnsServers;
 class NodeNetwork;
 class Overlays;
 }  // namespace shoal::netdriver
+namespace shoal::network {
+class NameTable;
+}
 
 namespace shoal::containers {
 
@@ -30,7 +33,9 @@ struct Machine {
   Log& log;
   // Of a node that may be in a swarm; null: its containers are on no overlays.
   netdriver::Overlays* overlays = nullptr;
+  // Null: nobody looks up names. Both or none.
   netdriver::DnsServers* dns = nullptr;
+  network::NameTable* names = nullptr;
   std::string data_root;   // containers/ and volumes/ are in it; survives a reboot
   std::string api_socket;  // what a mount of Docker's socket shows; empty: the host's own file
 };

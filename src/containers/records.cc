@@ -68,14 +68,15 @@ SHOAL_FIELDS(ContainerSpec, image, labels, command, args, hostname, env, dir, us
              healthcheck, hosts, dns, secrets, configs, isolation, init, sysctls, cap_add, cap_drop,
              ulimits, oom_score_adj)
 SHOAL_FIELDS(PortBinding, protocol, container_port, host_ip, host_port)
-SHOAL_FIELDS(OverlayConnection, network, name, addresses, aliases, ingress, internal)
+SHOAL_FIELDS(NetworkConnection, driver, network, name, address, addresses, aliases, ingress,
+             internal)
 SHOAL_FIELDS(DeviceMapping, host_path, container_path, permissions)
 SHOAL_FIELDS(ContainerConfig, name, spec, attach_stdin, attach_stdout, attach_stderr, stdin_once,
              domainname, exposed_ports, annotations, nano_cpus, cpu_shares, cpu_quota_us,
              cpu_period_us, cpuset_cpus, memory_bytes, memory_swap_bytes, memory_reservation_bytes,
              pids_max, shm_size_bytes, oom_kill_disable, network_mode, ports, publish_all, pid_mode,
              ipc_mode, uts_mode, cgroup_parent, privileged, devices, security_options, volumes_from,
-             auto_remove, restart, restart_max_attempts, log_driver, platform, overlays)
+             auto_remove, restart, restart_max_attempts, log_driver, platform, networks)
 }  // namespace shoal::model
 
 namespace shoal::network {
@@ -108,8 +109,8 @@ SHOAL_FIELDS(OverlayAttachment, network, addresses, link)
 }  // namespace shoal::network
 
 namespace shoal::netdriver {
-SHOAL_FIELDS(Endpoint, container_id, container_name, endpoint_id, netns_path, mode, link, address,
-             address6, gateway, mac, ports)
+SHOAL_FIELDS(Endpoint, container_id, container_name, network, endpoint_id, netns_path, link,
+             address, gateway, default_route, mac, ports)
 SHOAL_FIELDS(OverlayEndpoint, attachment, mac)
 }  // namespace shoal::netdriver
 
@@ -117,6 +118,7 @@ namespace shoal::containers {
 SHOAL_FIELDS(MountPoint, type, name, source, target, driver, propagation, read_only, anonymous)
 SHOAL_FIELDS(ExecConfig, argv, env, working_dir, user, tty, attach_stdin, attach_stdout,
              attach_stderr, privileged, detach_keys)
+SHOAL_FIELDS(Connections, netns_path, bridges, overlays)
 SHOAL_FIELDS(State, status, exit_code, oom_killed, error, started_at, finished_at)
 
 namespace {
@@ -163,8 +165,7 @@ std::string record_text(const Entry& entry) {
               {"state", entry.state},
               {"restart_count", entry.restart_count},
               {"log_path", entry.log_path},
-              {"connection", entry.connection},
-              {"overlay_connections", entry.overlay_connections},
+              {"connections", entry.connections},
               {"stopped_by_user", entry.stopped_by_user},
               {"begun_in", entry.begun_in}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
@@ -183,13 +184,8 @@ Result<EntryRef> parse_record(std::string_view text) {
     stored.at("state").get_to(entry->state);
     stored.at("restart_count").get_to(entry->restart_count);
     stored.at("log_path").get_to(entry->log_path);
-    stored.at("connection").get_to(entry->connection);
     stored.at("stopped_by_user").get_to(entry->stopped_by_user);
-    entry->overlay_connections =
-        stored.value("overlay_connections", std::vector<netdriver::OverlayEndpoint>{});
-    if (entry->overlay_connections.size() > entry->config.overlays.size()) {
-      return internal_error("damaged record of a container: more connections than networks");
-    }
+    entry->connections = stored.value("connections", Connections{});
     entry->begun_in = stored.value("begun_in", "");
     return entry;
   } catch (const std::exception& damage) {

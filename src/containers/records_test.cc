@@ -32,13 +32,24 @@ Entry full_entry() {
   entry.state.exit_code = 3;
   entry.state.finished_at = Time{77};
   entry.stopped_by_user = true;
-  entry.connection =
+  entry.config.networks = {{.driver = model::NetworkDriver::Bridge,
+                            .network = "n1",
+                            .name = "front",
+                            .address = "172.18.0.2",
+                            .addresses = {},
+                            .aliases = {"db"},
+                            .internal = true}};
+  entry.connections.netns_path = "/run/x";
+  entry.connections.bridges = {
       netdriver::Endpoint{.container_id = "abc",
+                          .network = "n1",
                           .netns_path = "/run/x",
+                          .link = "eth1",
                           .address = network::Subnet{network::IpAddress::v4(172, 17, 0, 2), 16},
                           .gateway = network::IpAddress::v4(172, 17, 0, 1),
+                          .default_route = false,
                           .mac = network::MacAddress::of(network::IpAddress::v4(172, 17, 0, 2)),
-                          .ports = {{.host_port = 8081, .container_port = 80}}};
+                          .ports = {{.host_port = 8081, .container_port = 80}}}};
   return entry;
 }
 
@@ -56,7 +67,7 @@ TEST(Records, EverythingReadsBack) {
   const auto read = parse_record(record_text(entry));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ((*read)->config, entry.config);
-  EXPECT_EQ((*read)->connection, entry.connection);
+  EXPECT_EQ((*read)->connections, entry.connections);
   EXPECT_EQ((*read)->name, "web");
   EXPECT_EQ((*read)->created_at, entry.created_at);
   EXPECT_EQ((*read)->mounts.at(0).name, "v");

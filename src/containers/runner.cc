@@ -42,9 +42,10 @@ std::string process_namespace(const Entry& entry, std::string_view kind) {
 
 }  // namespace
 
-Runner::Runner(Machine& machine, Table& table, Execs& execs, Emit emit, Remove remove)
+Runner::Runner(Machine& machine, Networks& networks, Table& table, Execs& execs, Emit emit,
+               Remove remove)
     : machine_(machine),
-      connector_(machine),
+      connector_(machine, networks),
       table_(table),
       execs_(execs),
       emit_(std::move(emit)),
@@ -101,7 +102,7 @@ os::Co<Result<void>> Runner::prepare(EntryRef entry, engine::ContainerDescriptio
       co_await mounted;
       co_return connected;
     }
-    description.network_namespace = entry->connection->netns_path;
+    description.network_namespace = entry->connections.netns_path;
   }
   auto rootfs = co_await mounted;
   if (!rootfs) co_return std::unexpected(rootfs.error());
@@ -192,12 +193,13 @@ void Runner::on_running(EntryRef entry) {
 }
 
 void Runner::adopt(EntryRef entry) {
-  if (entry->connection) os::spawn(connector_.adopt(entry));
+  os::spawn(adopt_connections(entry));
   follow(entry);
 }
 
 os::Co<> Runner::unlink(EntryRef entry) {
-  entry->connection.reset();  // The bridge forgot it when the network started without it.
+  entry->connections.bridges.clear();  // The node forgot them when it started without them.
+  entry->connections.netns_path.clear();
   const auto gone = co_await connector_.disconnect(entry);
   if (gone) co_return;
   machine_.log.warn(
@@ -205,8 +207,42 @@ os::Co<> Runner::unlink(EntryRef entry) {
       {{"container", entry->id}, {"at", "network"}, {"reason", gone.error().message}});
 }
 
+os::Co<> Runner::adopt_connections(EntryRef entry) {
+  const auto held = co_await entry->lock.acquire();
+  if (!entry->run || entry->connections.netns_path.empty()) co_return;
+  const Connections before = entry->connections;
+  co_await connector_.adopt(entry);
+  if (entry->connections == before) co_return;
+  show_connection(*entry);
+  co_await save(entry, false);
+}
+
+os::Co<Result<void>> Runner::join(EntryRef entry, model::NetworkConnection connection) {
+  if (entry->run) {
+    CO_RETURN_IF_ERROR(co_await connector_.join(entry, std::move(connection)));
+  } else {
+    entry->config.networks.push_back(std::move(connection));
+    hide_connection(*entry);
+  }
+  co_await save(entry, true);
+  co_return Result<void>{};
+}
+
+os::Co<Result<void>> Runner::leave(EntryRef entry, std::string network) {
+  Result<void> left;
+  if (entry->run) {
+    left = co_await connector_.leave(entry, std::move(network));
+  } else {
+    std::erase_if(entry->config.networks,
+                  [&](const auto& connection) { return connection.network == network; });
+    hide_connection(*entry);
+  }
+  co_await save(entry, true);
+  co_return left;
+}
+
 void Runner::follow(EntryRef entry) {
-  if (entry->connection) show_connection(*entry);
+  show_connection(*entry);
   if (entry->has_health_check()) {
     entry->state.health.status = HealthStatus::Starting;
     os::spawn(monitor_health(machine_.loop, machine_.rng, entry, [this, entry] {
@@ -270,7 +306,7 @@ os::Co<> Runner::take_down(EntryRef entry) {
                       {{"container", entry->id}, {"at", what}, {"reason", result.error().message}});
   };
   std::optional<os::OneShot<Result<void>>> disconnected;
-  if (entry->connection) disconnected = begin(connector_.disconnect(entry));
+  if (!entry->connections.netns_path.empty()) disconnected = begin(connector_.disconnect(entry));
   const auto unmounted = begin(machine_.images.unmount_rootfs(entry->id));
   if (entry->run) complain("process", co_await entry->run->remove());
   complain("root file system", co_await unmounted);

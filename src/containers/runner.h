@@ -25,7 +25,8 @@ class Runner {
   using Emit = Execs::Emit;
   // Removes a container that asked for that (--rm). Held.
   using Remove = std::function<os::Co<Result<void>>(EntryRef)>;
-  Runner(Machine& machine, Table& table, Execs& execs, Emit emit, Remove remove);
+  Runner(Machine& machine, Networks& networks, Table& table, Execs& execs, Emit emit,
+         Remove remove);
 
   // Starts one that does not run. Held. On an error everything is undone and the reason is in its
   // state; one with --rm is then removed.
@@ -47,6 +48,12 @@ class Runner {
   // What follows the end of a run: removal (--rm), a restart, or nothing. Held.
   os::Co<> after_end(EntryRef entry);
 
+  // One network more, or less (see Connector), now or for the next run, and written down. Held.
+  os::Co<Result<void>> join(EntryRef entry, model::NetworkConnection connection);
+  os::Co<Result<void>> leave(EntryRef entry, std::string network);
+  // Its name has changed. Held.
+  void rename(Entry& entry) { connector_.rename(entry); }
+
   // Writes down how the container is; an error is only logged (the engine knows better).
   os::Co<> save(EntryRef entry, bool synced);
 
@@ -57,6 +64,7 @@ class Runner {
   os::Co<Result<void>> fill_volumes(EntryRef entry, std::string rootfs);
   Result<void> join_namespaces(const Entry& entry, engine::ContainerDescription& description) const;
   Result<EntryRef> running_other(std::string_view mode) const;
+  os::Co<> adopt_connections(EntryRef entry);
   os::Co<> write_end(EntryRef entry);
   os::Co<> take_down(EntryRef entry);
   os::Co<> serve_attachments(EntryRef entry);

@@ -92,12 +92,15 @@ Daemon::Daemon(const std::string& folder) {
   network = std::make_unique<netdriver::NodeNetwork>(
       loop, log, rng,
       netdriver::NodeNetworkOptions{.run_dir = folder + "/run", .ready_namespaces = 4});
+  dns = std::make_unique<netdriver::DnsServers>(loop, log, rng, names);
   containers = std::make_unique<Containers>(Machine{.loop = loop,
                                                     .engine = *engine,
                                                     .images = *images,
                                                     .network = *network,
                                                     .rng = rng,
                                                     .log = log,
+                                                    .dns = dns.get(),
+                                                    .names = &names,
                                                     .data_root = folder + "/data",
                                                     .api_socket = {}});
   containers->on_event([this](const Event& event) {
@@ -105,6 +108,9 @@ Daemon::Daemon(const std::string& folder) {
     const auto code = event.attributes.find("exitCode");
     if (code != event.attributes.end()) line += " exitCode=" + code->second;
     events.push_back(std::move(line));
+  });
+  containers->networks().on_event([this](const NetworkEvent& event) {
+    network_events.push_back(event.action + " " + event.name);
   });
   const auto ready = run_on(loop, containers->open());
   EXPECT_TRUE(ready) << ready.error().message;
@@ -124,6 +130,10 @@ NodeTest::~NodeTest() {
   }
   for (const auto& volume : containers().volumes().list()) {
     EXPECT_TRUE(run(containers().volumes().remove(volume->name, true)));
+  }
+  for (const auto& network : containers().networks().list()) {
+    if (network->predefined) continue;
+    EXPECT_TRUE(run(containers().networks().remove(network->id)));
   }
   EXPECT_THAT(run(daemon_->engine->list()).value_or(std::vector<std::string>{"?"}),
               ::testing::IsEmpty());
@@ -173,6 +183,17 @@ int NodeTest::wait(const std::string& ref, WaitCondition condition) {
 void NodeTest::remove(const std::string& ref) {
   const auto removed = run(containers().remove(ref, {.force = true, .volumes = true}));
   EXPECT_TRUE(removed) << removed.error().message;
+}
+
+std::string NodeTest::make_network(std::string name, std::string subnet, bool internal) {
+  model::NetworkSpec spec;
+  spec.annotations.name = std::move(name);
+  spec.internal = internal;
+  if (!subnet.empty())
+    spec.ipam = {{.subnet = subnet, .range = {}, .gateway = {}, .auxiliary = {}}};
+  const auto made = run(containers().networks().create(std::move(spec)));
+  EXPECT_TRUE(made) << made.error().message;
+  return made ? (*made)->id : "";
 }
 
 std::string NodeTest::log(const std::string& ref) {

@@ -12,11 +12,13 @@
 #include "containers/containers.h"
 #include "engine/engine.h"
 #include "images/image_store.h"
+#include "netdriver/dns_server.h"
 #include "netdriver/node_network.h"
 
 namespace shoal::containers::testing {
 
 inline constexpr Duration kPatience = 30s;
+inline constexpr int kPoolThreads = 4;
 
 // Runs a coroutine to its end on the loop.
 template <class T>
@@ -37,12 +39,15 @@ struct Daemon {
 
   NullLog log;
   Rng rng{uint64_t(::getpid())};
-  os::Loop loop{4};
+  os::Loop loop{kPoolThreads};
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<images::ImageStore> images;
+  network::NameTable names;
   std::unique_ptr<netdriver::NodeNetwork> network;
+  std::unique_ptr<netdriver::DnsServers> dns;
   std::unique_ptr<Containers> containers;
-  std::vector<std::string> events;  // "create web", "die web exitCode=1" …
+  std::vector<std::string> events;          // "create web", "die web exitCode=1" …
+  std::vector<std::string> network_events;  // "create front", "connect front" …
 };
 
 // A node for one test. At its end everything is removed, and whatever a container left behind
@@ -67,6 +72,8 @@ class NodeTest : public ::testing::Test {
   // Its exit code, once it does not run.
   int wait(const std::string& ref, WaitCondition condition = WaitCondition::NotRunning);
   void remove(const std::string& ref);
+  // A bridge network; fails the test when it cannot be made. Returns its id.
+  std::string make_network(std::string name, std::string subnet = "", bool internal = false);
   std::string log(const std::string& ref);
   ContainerRef find(const std::string& ref);
   // Waits until the container's status is that.

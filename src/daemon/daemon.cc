@@ -30,7 +30,7 @@ struct Parts {
         logs(*machine.containers),
         swarm({machine.loop, machine.rng, log, *machine.containers, executor, logs, flags.data_root,
                flags.bridge}),
-        service(flags, machine, swarm, checker, log) {
+        service(flags, machine, networks, swarm, checker, log) {
     networks.on_complete([this] { checker.look_behind(); });
   }
 

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Machine>> assemble(const Flags& flags, Log& log) {
                           .log = log,
                           .overlays = machine->overlays.get(),
                           .dns = machine->dns.get(),
+                          .names = &machine->names,
                           .data_root = flags.data_root,
                           .api_socket = {}});
   return machine;

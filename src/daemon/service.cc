@@ -98,23 +98,64 @@ api::RemoteContainers::Here containers_here(containers::Containers& containers) 
           [&containers](const std::string& id) { return containers.execs().find(id).has_value(); }};
 }
 
-api::NetworksApi::Node node_of(const Flags& flags, Machine& machine, Log& log) {
+// Those of this node's containers that are connected to the network.
+std::map<std::string, codec::NetworkContainer> members_of(const Machine& machine,
+                                                          const std::string& network) {
+  std::map<std::string, codec::NetworkContainer> members;
+  for (const auto& container : machine.containers->list()) {
+    if (!container->state.is_running()) continue;
+    for (const auto& endpoint : container->networks) {
+      if (endpoint.network_id != network) continue;
+      codec::NetworkContainer member{.name = container->name,
+                                     .endpoint_id = endpoint.endpoint_id,
+                                     .mac = endpoint.mac,
+                                     .ipv4 = {},
+                                     .ipv6 = {}};
+      if (!endpoint.address.empty()) {
+        member.ipv4 = fmt::format("{}/{}", endpoint.address, endpoint.prefix_length);
+      }
+      if (!endpoint.address6.empty()) {
+        member.ipv6 = fmt::format("{}/{}", endpoint.address6, endpoint.prefix_length6);
+      }
+      members.emplace(container->id, std::move(member));
+    }
+  }
+  return members;
+}
+
+api::NetworksApi::Node node_of(Machine& machine, const agent::NodeNetworks& overlays) {
   const auto find_container = [&machine](const std::string& ref) -> Result<std::string> {
     ASSIGN_OR_RETURN(const auto container, machine.containers->find(ref));
     return container->id;
   };
-  return {.network = *machine.network,
-          .name = engine_id(flags.data_root, log),
-          .created = machine.loop.now(),
+  const auto members = [&machine](const std::string& id) { return members_of(machine, id); };
+  const auto connect = [&machine](std::string container, model::NetworkConnection connection) {
+    return machine.containers->connect_network(std::move(container), std::move(connection));
+  };
+  const auto disconnect = [&machine](std::string container, std::string network) {
+    return machine.containers->disconnect_network(std::move(container), std::move(network));
+  };
+  const auto known = [&machine, &overlays] {
+    std::vector<api::KnownNetwork> networks;
+    for (auto& view : overlays.known()) {
+      auto containers = members_of(machine, view.id.str());
+      networks.push_back({std::move(view), std::move(containers)});
+    }
+    return networks;
+  };
+  return {.networks = machine.containers->networks(),
+          .members = members,
           .find_container = find_container,
-          .known = {}};
+          .connect = connect,
+          .disconnect = disconnect,
+          .known = known};
 }
 
 }  // namespace
 
 struct Service::Handlers {
-  Handlers(const Flags& flags, Machine& machine, SwarmNode& node, agent::NetworkChecker& checker,
-           Log& log)
+  Handlers(const Flags& flags, Machine& machine, const agent::NodeNetworks& overlays,
+           SwarmNode& node, agent::NetworkChecker& checker, Log& log)
       : context{machine.loop, log, node},
         swarm(context),
         services(context),
@@ -129,7 +170,7 @@ struct Service::Handlers {
         images(
             machine.loop, *machine.images,
             [&machine](const std::string& image) { return users_of(machine, image); }, bus),
-        networks(context, node_of(flags, machine, log)),
+        networks(context, node_of(machine, overlays)),
         network_check({.look = [&checker] { return checker.look(); },
                        .found = [&checker] { return checker.found(); }}),
         remote_containers(containers_here(*machine.containers), node),
@@ -138,6 +179,9 @@ struct Service::Handlers {
                [this](auto& request, auto& responder) { return handle(request, responder); }) {
     node.on_change([this, &machine](const store::Batch& batch) {
       api::post_changes(batch, machine.loop.now(), bus);
+    });
+    machine.containers->networks().on_event([this](const containers::NetworkEvent& event) {
+      bus.post(api::event_of(event, context.loop.now()));
     });
     api::add_ping(router, [&node] { return api::swarm_header(node); });
     swarm.add_routes(router);
@@ -182,9 +226,10 @@ struct Service::Handlers {
   api::Server server;
 };
 
-Service::Service(const Flags& flags, Machine& machine, SwarmNode& swarm,
-                 agent::NetworkChecker& checker, Log& log)
-    : flags_(flags), handlers_(std::make_unique<Handlers>(flags, machine, swarm, checker, log)) {}
+Service::Service(const Flags& flags, Machine& machine, const agent::NodeNetworks& networks,
+                 SwarmNode& swarm, agent::NetworkChecker& checker, Log& log)
+    : flags_(flags),
+      handlers_(std::make_unique<Handlers>(flags, machine, networks, swarm, checker, log)) {}
 
 Service::~Service() = default;
 

@@ -15,8 +15,8 @@ namespace shoal::daemon {
 
 class Service {
  public:
-  Service(const Flags& flags, Machine& machine, SwarmNode& swarm, agent::NetworkChecker& checker,
-          Log& log);
+  Service(const Flags& flags, Machine& machine, const agent::NodeNetworks& networks,
+          SwarmNode& swarm, agent::NetworkChecker& checker, Log& log);
   ~Service();
 
   // Binds every address; the first that cannot be bound is the error.

@@ -33,9 +33,12 @@ class Exec {
   virtual ~Exec() = default;
 
   virtual int32_t pid() const = 0;
-  // Set once the process has ended: its code, 128 + signal when a signal ended it.
+  // Set once the process and its conmon have ended (its folder goes a moment later): its code,
+  // 128 + signal when a signal ended it.
   virtual std::optional<int32_t> exit_code() const = 0;
-  // The exit code; Cancelled when `stop` comes first.
+  // False once the process has ended, also while its code is not known yet, and for an adopted one.
+  virtual bool lives() const = 0;
+  // The exit code, as soon as it is known; Cancelled when `stop` comes first.
   virtual os::Co<Result<int32_t>> wait(os::StopToken stop = {}) = 0;
   // Its streams, connected before the process ran; null when not asked for.
   virtual Attachment* attachment() = 0;

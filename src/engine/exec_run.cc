@@ -1,5 +1,6 @@
 #include "engine/exec_run.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,6 +37,7 @@ class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> 
 
   int32_t pid() const override { return pid_; }
   std::optional<int32_t> exit_code() const override { return exit_code_; }
+  bool lives() const override;
   os::Co<Result<int32_t>> wait(os::StopToken stop) override;
   Attachment* attachment() override { return attachment_.get(); }
   os::Co<Result<void>> resize(uint16_t rows, uint16_t columns) override;
@@ -54,7 +56,8 @@ class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> 
  private:
   Result<Conmon> launch(const std::string& container_id, const ExecDescription& description) const;
   os::Co<Result<void>> await_process(const ExecDescription& description);
-  os::Co<> clean_up();
+  os::Co<> reap();
+  os::Co<> erase();
 
   Shared& shared_;
   const std::string folder_;
@@ -67,6 +70,11 @@ class ExecRun final : public Exec, public std::enable_shared_from_this<ExecRun> 
   os::Signal changed_;
   std::unique_ptr<Attachment> attachment_;
 };
+
+bool ExecRun::lives() const {
+  pollfd ended{.fd = process_.get(), .events = POLLIN, .revents = 0};
+  return !exit_code_ && process_ && ::poll(&ended, 1, 0) == 0;
+}
 
 os::Co<Result<int32_t>> ExecRun::wait(os::StopToken stop) {
   const auto self = shared_from_this();
@@ -150,7 +158,8 @@ os::Co<Result<void>> ExecRun::run(std::string container_id, ExecDescription desc
   if (!started) {
     attachment_.reset();
     ::syscall(SYS_pidfd_send_signal, conmon_.child.pidfd.get(), SIGKILL, nullptr, 0);
-    co_await clean_up();
+    co_await reap();
+    co_await erase();
   }
   co_return started;
 }
@@ -169,13 +178,19 @@ os::Co<> ExecRun::follow() {
   if (!code && process_) {
     ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
   }
+  co_await reap();
+  // Told before the pool is asked for anything: whoever looks between the two would take an exec
+  // whose streams have ended, and which has no code, to live on.
   exit_code_ = code.value_or(kLostExitCode);
-  co_await clean_up();
   changed_.notify();
+  co_await erase();
 }
 
-os::Co<> ExecRun::clean_up() {
+os::Co<> ExecRun::reap() {
   if (conmon_.child.pid > 0) co_await os::wait_exit(shared_.loop, conmon_.child);
+}
+
+os::Co<> ExecRun::erase() {
   (void)co_await shared_.loop.offload([this] {
     return remove_runtime_copies(folder_) ? os::remove_tree(folder_) : Result<void>{};
   });

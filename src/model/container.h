@@ -29,16 +29,20 @@ struct DeviceMapping {
   bool operator==(const DeviceMapping&) const = default;
 };
 
-// An overlay network that the container is on, with the addresses that the swarm gave it there.
-struct OverlayConnection {
+enum class NetworkDriver { Bridge, Overlay, Host, Null };
+
+// A network that the container is on.
+struct NetworkConnection {
+  NetworkDriver driver = NetworkDriver::Bridge;
   std::string network;  // its id
   std::string name;
-  std::vector<std::string> addresses;  // CIDR text
+  std::string address;                 // asked for, without prefix length; empty: any
+  std::vector<std::string> addresses;  // that the swarm gave it, of an overlay: CIDR text
   std::vector<std::string> aliases;
   bool ingress = false;   // of the routing mesh: nobody looks up names there
   bool internal = false;  // no way out of it
 
-  bool operator==(const OverlayConnection&) const = default;
+  bool operator==(const NetworkConnection&) const = default;
 };
 
 // Docker's HostConfig.RestartPolicy: for containers that no service owns.
@@ -71,8 +75,9 @@ struct ContainerConfig {
   int64_t shm_size_bytes = 0;  // 0: 64 MiB
   bool oom_kill_disable = false;
 
-  std::string network_mode;  // "", "default", "bridge", "host", "none", "container:ID"
-  std::vector<OverlayConnection> overlays;  // beside the bridge; eth0 is the first of them
+  // "", "default", "bridge", "host", "none", "container:ID", or the name or id of a network
+  std::string network_mode;
+  std::vector<NetworkConnection> networks;  // eth0 is in the first of them
   std::vector<PortBinding> ports;
   bool publish_all = false;
   std::string pid_mode;  // "", "host", "container:ID"

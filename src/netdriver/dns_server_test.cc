@@ -86,7 +86,7 @@ class DnsServersTest : public ::testing::Test {
     auto endpoint = control_.run(control_.network.connect({.container_id = id}));
     ASSERT_TRUE(endpoint) << endpoint.error().message;
     paths_[id] = endpoint->netns_path;
-    addresses_[id] = endpoint->address->address;
+    addresses_[id] = endpoint->address.address;
   }
   // On the loop.
   void put_task(const std::string& id, uint8_t number) {

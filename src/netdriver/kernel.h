@@ -2,8 +2,9 @@
 // thread only, in whose network namespace it was opened.
 #pragma once
 
-#include <optional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -17,12 +18,16 @@ namespace shoal::netdriver {
 // Names of our veth links start with this; with it they are recognised after a crash.
 inline constexpr auto kVethPrefix = "shv";
 
+// And what the links of users' bridges say of themselves, before the network's id.
+inline constexpr std::string_view kBridgeAlias = "shoal network ";
+
 // What is there when the daemon starts.
 struct Found {
-  std::optional<LinkInfo> bridge;
-  std::vector<network::Subnet> bridge_addresses;
-  std::vector<network::Subnet> used;  // subnets of the host's other addresses and routes
-  std::vector<std::string> veths;     // ours, ports of the bridge or of none
+  std::map<std::string, LinkInfo> links;       // the host's, by name
+  std::vector<network::Subnet> own_addresses;  // of the node's own bridge
+  std::vector<network::Subnet> used;           // of the host's other addresses and routes
+  std::vector<std::string> veths;              // ours, ports of our bridges or of none
+  std::map<std::string, std::string> bridges;  // of users: network -> link
   network::Ruleset rules;
 };
 
@@ -30,10 +35,13 @@ class Kernel {
  public:
   static Result<Kernel> open(const std::string& table);
 
-  Result<Found> look(const std::string& bridge);
+  // `own`: the link of the node's own bridge.
+  Result<Found> look(const std::string& own);
+  // The subnets of all of the host's addresses and routes, as they are now.
+  Result<std::vector<network::Subnet>> used_subnets();
 
-  // Makes bridge, settings and rules as `wanted`, starting from what was found. Its veth links
-  // must exist; they become ports of the bridge again.
+  // Makes bridges, settings and rules as `wanted`, starting from what was found. Its veth links
+  // must exist; they become ports of their bridges again.
   Result<void> build(const network::Plan& wanted, const Found& found);
 
   // Mends bridge, settings and rules, and says what was not so. Of the links only those are looked
@@ -42,26 +50,32 @@ class Kernel {
   Result<std::vector<std::string>> check(network::Plan wanted,
                                          const std::vector<network::IngressPort>& adopted);
 
+  // Adds the bridges and settings of `changes`. Conflict when there is a link of that name. After
+  // an error no bridge is left.
+  Result<void> add_bridges(const network::Changes& changes);
+  // Fine when it is gone.
+  Result<void> remove_bridge(const std::string& name);
+
   // Adds veth links, with their peers in `peers` and configured. After an error none is left.
   Result<void> attach(const std::map<std::string, network::LinkPlan>& links, ReadyNamespace& peers);
   Result<void> change_rules(std::span<const network::RuleChange> changes,
                             const network::MapShapes& maps);
   Result<void> replace_rules(const network::Ruleset& wanted);
 
-  // Takes the bridge and the table away; fine when they are gone.
-  Result<void> remove_all(const std::string& bridge);
+  // Takes the table away; fine when it is gone.
+  Result<void> remove_rules();
 
  private:
   Kernel(NetlinkSocket route, NftTable table)
       : route_(std::move(route)), table_(std::move(table)) {}
   Result<void> build_bridge(const std::string& name, const network::LinkPlan& plan,
                             const Found& found);
+  Result<void> check_links(const network::Plan& wanted, std::vector<std::string>& differences);
+  int index_of(const std::string& bridge) const;
 
   NetlinkSocket route_;
   NftTable table_;
-  Result<void> check_links(const network::Plan& wanted, std::vector<std::string>& differences);
-
-  int bridge_index_ = 0;
+  std::map<std::string, int> bridges_;  // link -> index
 };
 
 }  // namespace shoal::netdriver

@@ -108,6 +108,18 @@ void bring_up(Messages& messages, int index) {
                ifinfomsg{.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP});
 }
 
+// In the place of one that is there.
+void add_default_route(Messages& messages, int index, const IpAddress& gateway) {
+  auto* message = messages.add(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK,
+                               rtmsg{.rtm_family = family_of(gateway),
+                                     .rtm_table = RT_TABLE_MAIN,
+                                     .rtm_protocol = RTPROT_BOOT,
+                                     .rtm_scope = RT_SCOPE_UNIVERSE,
+                                     .rtm_type = RTN_UNICAST});
+  put_ip(message, RTA_GATEWAY, gateway);
+  mnl_attr_put_u32(message, RTA_OIF, uint32_t(index));
+}
+
 void turn_hairpin_on(Messages& messages, const std::string& name) {
   auto* message = messages.add(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{});
   mnl_attr_put_strz(message, IFLA_IFNAME, name.c_str());
@@ -191,6 +203,10 @@ Result<void> add_bridge(NetlinkSocket& route, const std::string& name, const Lin
 
 Result<void> repair_bridge(NetlinkSocket& route, const LinkInfo& bridge, const LinkPlan& plan) {
   Messages messages;
+  if (!plan.alias.empty()) {  // The kernel takes it only of a link that is there.
+    auto* message = messages.add(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{.ifi_index = bridge.index});
+    mnl_attr_put_strz(message, IFLA_IFALIAS, plan.alias.c_str());
+  }
   add_address(messages, bridge.index, *plan.address);
   bring_up(messages, bridge.index);
   return with_context(route.send(std::move(messages)), "configure bridge {}", bridge.name);
@@ -245,15 +261,16 @@ Result<void> configure_peer(NetlinkSocket& route, const network::PeerPlan& peer)
   Messages messages;
   add_address(messages, link.index, peer.address);
   bring_up(messages, link.index);  // Before the route, which needs it.
-  auto* message = messages.add(RTM_NEWROUTE, kCreate,
-                               rtmsg{.rtm_family = family_of(peer.gateway),
-                                     .rtm_table = RT_TABLE_MAIN,
-                                     .rtm_protocol = RTPROT_BOOT,
-                                     .rtm_scope = RT_SCOPE_UNIVERSE,
-                                     .rtm_type = RTN_UNICAST});
-  put_ip(message, RTA_GATEWAY, peer.gateway);
-  mnl_attr_put_u32(message, RTA_OIF, uint32_t(link.index));
+  if (peer.gateway) add_default_route(messages, link.index, *peer.gateway);
   return with_context(route.send(std::move(messages)), "configure {}", peer.name);
+}
+
+Result<void> set_default_route(NetlinkSocket& route, const std::string& name,
+                               const IpAddress& gateway) {
+  ASSIGN_OR_RETURN(const auto link, find_link(route, name));
+  Messages messages;
+  add_default_route(messages, link.index, gateway);
+  return with_context(route.send(std::move(messages)), "lead out through {}", name);
 }
 
 Result<void> set_up(NetlinkSocket& route, int index) {

@@ -59,8 +59,12 @@ Result<void> enslave(NetlinkSocket& route, const std::string& name, int bridge_i
 // Brings a link up, with these addresses. An IPv6 one is used at once: nobody else can have it.
 Result<void> configure_link(NetlinkSocket& route, const std::string& name,
                             const std::vector<network::Subnet>& addresses);
-// In the container's namespace: brings the peer up, with its address and default route.
+// In the container's namespace: brings the peer up, with its address and, when it has a gateway,
+// the default route.
 Result<void> configure_peer(NetlinkSocket& route, const network::PeerPlan& peer);
+// Leads what goes outside to the gateway, through this link, from now on.
+Result<void> set_default_route(NetlinkSocket& route, const std::string& link,
+                               const network::IpAddress& gateway);
 
 Result<void> set_up(NetlinkSocket& route, int index);
 // Also takes the other end of a pair. NotFound when there is none.

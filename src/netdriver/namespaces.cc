@@ -103,6 +103,14 @@ Result<NamespaceVisit> NamespaceVisit::begin(const os::Fd& space, const os::Fd& 
   return NamespaceVisit(&home);
 }
 
+Result<ReadyNamespace> enter_namespace(const std::string& path) {
+  ASSIGN_OR_RETURN(const auto home, current_namespace());
+  ASSIGN_OR_RETURN(auto fd, open_namespace(path));
+  ASSIGN_OR_RETURN(const auto visit, NamespaceVisit::begin(fd, home));
+  ASSIGN_OR_RETURN(auto route, NetlinkSocket::open(NETLINK_ROUTE));
+  return ReadyNamespace{std::move(fd), std::move(route)};
+}
+
 NamespaceVisit::~NamespaceVisit() {
   // Whatever the thread did next would be done in the wrong place.
   if (home_) CHECK(::setns(home_->get(), CLONE_NEWNET) == 0, "errno {}", errno);

@@ -27,6 +27,9 @@ struct ReadyNamespace {
   NetlinkSocket route;  // rtnetlink inside it
 };
 
+// One that is held at the path, with such a socket inside it. Any thread but the control thread.
+Result<ReadyNamespace> enter_namespace(const std::string& path);
+
 class NamespaceStock {
  public:
   // `stock`: how many are kept ready; with 0 each is made when it is asked for.

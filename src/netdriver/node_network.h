@@ -1,15 +1,16 @@
-// NodeNetwork: the bridge network of this node. Network namespaces for containers, their addresses,
-// NAT to the outside, published ports and the services' ports, kept right in the kernel over
-// netlink; no program is run.
+// NodeNetwork: the bridge networks of this node: its own and those that users make. Network
+// namespaces for containers, their addresses, NAT to the outside, published ports and the services'
+// ports, kept right in the kernel over netlink; no program is run.
 //
 //   NodeNetwork net(loop, log, {.run_dir = "/run/shoal"});
-//   co_await net.start(endpoints_of_containers_that_still_run);
+//   co_await net.start({.endpoints = of_containers_that_still_run});
 //   auto endpoint = co_await net.connect({.container_id = id, .ports = ports});
 //   … create the container with endpoint->netns_path in its OCI spec …
 //   co_await net.disconnect(id);
 //
-// Control thread only; the kernel work runs on two threads of its own. The network namespace of the
-// thread that calls start() is the node's. Works beside other daemons in other network namespaces.
+// Control thread only; calls for one container come one after the other. The kernel work runs on
+// two threads of its own. The network namespace of the thread that calls start() is the node's.
+// Works beside other daemons in other network namespaces.
 //
 // Everything survives the daemon: destroying a NodeNetwork only closes its listeners, and the next
 // start() adopts what runs without losing a packet. remove_all() takes everything away.
@@ -24,17 +25,18 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/rng.h"
+#include "netdriver/endpoint.h"
 #include "netdriver/ingress.h"
 #include "netdriver/network_check.h"
 #include "network/address.h"
+#include "network/bridges.h"
 #include "network/ports.h"
 #include "os/co.h"
 #include "os/loop.h"
 
 namespace shoal::netdriver {
 
-inline constexpr size_t kEndpointsMax = 4096;  // of one bridge
-inline constexpr size_t kPortsPerEndpointMax = 1024;
+inline constexpr size_t kEndpointsMax = 4096;  // of this node
 inline constexpr size_t kIngressPortsMax = 20'000;
 
 struct NodeNetworkOptions {
@@ -51,39 +53,11 @@ struct NodeNetworkOptions {
   int ready_namespaces = 8;  // kept in stock; 0: each is made when it is needed
 };
 
-enum class NetworkMode {
-  Bridge,  // eth0 on the node's bridge
-  None,    // a namespace with only lo
-};
-
-// What a container asks for. Host networking needs no endpoint.
-struct EndpointRequest {
-  std::string container_id;    // unique; [a-zA-Z0-9_.-], at most 64 characters
-  std::string container_name;  // for error messages, as Docker words them
-  NetworkMode mode = NetworkMode::Bridge;
-  std::string link = "eth0";                  // how it is called in the container
-  std::optional<network::IpAddress> address;  // a free one when empty
-  std::optional<network::MacAddress> mac;     // made from the address when empty
-  std::vector<network::PublishedPort> ports;
-};
-
-// A connected container. The caller keeps it (it is a plain value) and hands it to start() of the
-// next daemon.
-struct Endpoint {
-  std::string container_id;
-  std::string container_name;
-  std::string endpoint_id;  // 64 hex digits, as Docker's EndpointID
-  std::string netns_path;   // for the OCI spec's network namespace; Docker's SandboxKey
-  NetworkMode mode = NetworkMode::Bridge;
-  // Only in mode Bridge:
-  std::string link = "eth0";                // in the container
-  std::optional<network::Subnet> address;   // with the prefix length
-  std::optional<network::Subnet> address6;  // not used by the bridge yet
-  std::optional<network::IpAddress> gateway;
-  network::MacAddress mac;
-  std::vector<network::PublishedPort> ports;  // with the host ports that were chosen
-
-  bool operator==(const Endpoint&) const = default;
+// What is there when the daemon starts.
+struct KnownNetworks {
+  std::vector<Endpoint> endpoints;       // of containers that run
+  std::vector<std::string> containers;   // with a namespace but, maybe, no endpoint
+  std::vector<network::Bridge> bridges;  // of users
 };
 
 class NodeNetwork final : public Ingress {
@@ -93,21 +67,43 @@ class NodeNetwork final : public Ingress {
   NodeNetwork(const NodeNetwork&) = delete;
   NodeNetwork& operator=(const NodeNetwork&) = delete;
 
-  // Builds or repairs the bridge, its sysctls and the table, adopts `endpoints`, and removes links
-  // and namespaces of ours that none of them owns. An endpoint whose namespace or link is gone is
-  // not adopted: find() does not know it afterwards. Call once, before anything else. The ports of
-  // services are served from the next set_ports(); until then the old rules stay.
-  os::Co<Result<void>> start(std::vector<Endpoint> endpoints);
+  // Builds or repairs the bridges, their sysctls and the table, adopts what is known, and removes
+  // links, bridges and namespaces of ours that nobody owns. An endpoint whose namespace or link is
+  // gone is not adopted: find() does not know it afterwards; nor is a bridge that cannot be (it is
+  // logged). Call once, before anything else. The ports of services are served from the next
+  // set_ports(); until then the old rules stay.
+  os::Co<Result<void>> start(KnownNetworks known);
 
-  // A namespace for the container, connected and with its ports published. When it returns, packets
-  // flow; on an error nothing is left. Errors: a port or address that is taken (Conflict, Docker's
-  // wording), bad input (InvalidArgument), no address left (Unavailable), connected before
-  // (AlreadyExists).
+  // --- bridges of users ---
+  // A subnet for one, of Docker's default pools, that nothing on this host uses; with the gateway.
+  os::Co<Result<network::Subnet>> choose_subnet();
+  // What network::Bridges::add() says; Conflict when this host has a link of that name.
+  os::Co<Result<void>> add_bridge(network::Bridge bridge);
+  // PermissionDenied while somebody is connected; fine when there is none.
+  os::Co<Result<void>> remove_bridge(std::string network);
+  bool has_endpoints(std::string_view network) const;
+
+  // --- containers ---
+  // A namespace with only lo; its path. AlreadyExists when the container has one.
+  os::Co<Result<std::string>> open(std::string container_id);
+  // Where it is; nothing is there before open() or connect().
+  std::string namespace_of(std::string_view container_id) const;
+
+  // Connects the container to one bridge and publishes its ports, in a new namespace when it has
+  // none. When it returns, packets flow; on an error nothing is left. Errors: a port or address
+  // that is taken (Conflict, Docker's wording), bad input (InvalidArgument), no address left
+  // (Unavailable), connected before (AlreadyExists), no such network (NotFound).
   os::Co<Result<Endpoint>> connect(EndpointRequest request);
+  // From now on what the container sends outside goes through this one of its networks, and its
+  // ports are published there.
+  os::Co<Result<Endpoint>> lead_out(std::string container_id, std::string network,
+                                    std::vector<network::PublishedPort> ports);
+  // Takes it out of one network; its namespace stays. NotFound when it is not in there.
+  os::Co<Result<void>> leave(std::string container_id, std::string network);
 
-  // Takes ports, rules, and the namespace's file away; NotFound when it is not connected. Link,
-  // open flows and address follow by themselves within some tens of milliseconds. The container may
-  // be connected again at once. Processes that still run in the namespace keep it, without a link.
+  // Takes ports, rules, and the namespace's file away; NotFound when there is none. Links, open
+  // flows and addresses follow by themselves within some tens of milliseconds. The container may be
+  // connected again at once. Processes that still run in the namespace keep it, without a link.
   os::Co<Result<void>> disconnect(std::string container_id);
 
   // Ends the flows that lead to the container through this node's NAT, and leaves it connected.
@@ -122,16 +118,17 @@ class NodeNetwork final : public Ingress {
   os::Co<NetworkCheck> check();
   os::Co<Result<void>> end_flows_to(std::vector<network::IpAddress> servers) override;
 
-  // In the order of container ids. Valid until the next co_await.
-  const Endpoint* find(std::string_view container_id) const;
-  std::vector<Endpoint> endpoints() const;
+  // Valid until the next co_await. Null when it is not connected there.
+  const Endpoint* find(std::string_view container_id,
+                       std::string_view network = network::kOwnBridge) const;
+  std::vector<Endpoint> endpoints() const;  // in the order of container ids
 
-  // After start(): the bridge's network, with the gateway's address.
+  // After start(): the subnet of the node's own bridge, with the gateway's address.
   const network::Subnet& subnet() const;
   const std::string& bridge() const;
   int mtu() const;
 
-  // Disconnects everything and removes bridge, table and files. Nothing may be called afterwards.
+  // Disconnects everything and removes bridges, table and files. Nothing may be called afterwards.
   os::Co<Result<void>> remove_all();
 
  private:

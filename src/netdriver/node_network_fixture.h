@@ -19,10 +19,10 @@ class NodeNetworkTest : public ::testing::Test {
   NodeNetworkTest() { begin(); }
   ~NodeNetworkTest() override { end(); }
 
-  void begin(std::vector<Endpoint> endpoints = {}) {
+  void begin(KnownNetworks known = {}) {
     control_.emplace(host_);
     network_ = &control_->network;
-    const auto started = control_->run(network_->start(std::move(endpoints)));
+    const auto started = control_->run(network_->start(std::move(known)));
     ASSERT_TRUE(started) << started.error().message;
   }
   void end() { control_.reset(); }

@@ -28,8 +28,8 @@ using enum PortProtocol;
 
 TEST_F(NodeNetworkTest, GivesAContainerAnAddressAndAWayOut) {
   const auto web = connect("web");
-  EXPECT_EQ(web.address->str(), "172.17.0.2/16");
-  EXPECT_EQ(web.gateway->str(), "172.17.0.1");
+  EXPECT_EQ(web.address.str(), "172.17.0.2/16");
+  EXPECT_EQ(web.gateway.str(), "172.17.0.1");
   EXPECT_EQ(web.mac.str(), "02:42:ac:11:00:02");
   EXPECT_EQ(web.endpoint_id.size(), 64u);
 
@@ -46,13 +46,16 @@ TEST_F(NodeNetworkTest, ContainersReachEachOtherDirectly) {
 }
 
 TEST_F(NodeNetworkTest, AContainerWithoutNetworkHasOnlyLoopback) {
-  auto alone =
-      control_->run(network_->connect({.container_id = "alone", .mode = NetworkMode::None}));
+  const auto alone = control_->run(network_->open("alone"));
   ASSERT_TRUE(alone);
-  EXPECT_FALSE(alone->address);
-  in_namespace(alone->netns_path, [this] { EXPECT_THAT(links(), UnorderedElementsAre("lo")); });
-  const Server server(alone->netns_path, Server::Kind::Tcp, 80, "self");
-  EXPECT_EQ(Client::tcp(alone->netns_path, "127.0.0.1", 80).ask(), "self 127.0.0.1");
+  EXPECT_EQ(*alone, network_->namespace_of("alone"));
+  in_namespace(*alone, [this] { EXPECT_THAT(links(), UnorderedElementsAre("lo")); });
+  const Server server(*alone, Server::Kind::Tcp, 80, "self");
+  EXPECT_EQ(Client::tcp(*alone, "127.0.0.1", 80).ask(), "self 127.0.0.1");
+  EXPECT_EQ(control_->run(network_->open("alone")).error().code, ErrorCode::AlreadyExists);
+  end();
+  begin({.containers = {"alone", "gone"}});
+  EXPECT_EQ(list_held(host_.folder() + "/netns"), std::vector<std::string>{"alone"});
   disconnect("alone");
 }
 
@@ -157,8 +160,8 @@ TEST_F(NodeNetworkTest, AServicePortIsServedOnceTheProcessThatHasItIsGone) {
   const auto web = connect("web");
   const Server task(web.netns_path, Server::Kind::Tcp, 80, "task");
   std::optional<Server> process(std::in_place, host_.inside(), Server::Kind::Tcp, 8081, "process");
-  const IngressPort port{Tcp, 8081, {{web.address->address, 80}}};
-  const IngressPort other{Tcp, 8082, {{web.address->address, 80}}};
+  const IngressPort port{Tcp, 8081, {{web.address.address, 80}}};
+  const IngressPort other{Tcp, 8082, {{web.address.address, 80}}};
   ASSERT_FALSE(control_->run(network_->set_ports({port, other})));
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8082).ask(), "task 192.0.2.2");
 
@@ -220,7 +223,7 @@ TEST_F(NodeNetworkTest, RefusesRequestsThatMakeNoSense) {
   EXPECT_EQ(code({.container_id = "../up"}), invalid);
   EXPECT_EQ(code({.container_id = std::string(65, 'a')}), invalid);
   EXPECT_EQ(code({.container_id = "a", .ports = {{Tcp, {}, 80, 0}}}), invalid);
-  EXPECT_EQ(code({.container_id = "a", .mode = NetworkMode::None, .ports = {{Tcp, {}, 80, 80}}}),
+  EXPECT_EQ(code({.container_id = "a", .default_route = false, .ports = {{Tcp, {}, 80, 80}}}),
             invalid);
   EXPECT_EQ(code({.container_id = "a", .address = IpAddress::v4(10, 0, 0, 1)}), invalid);
   EXPECT_EQ(code({.container_id = "a", .address = IpAddress::v4(172, 17, 0, 1)}), invalid);
@@ -282,7 +285,7 @@ TEST_F(NodeNetworkTest, ARestartRemovesWhatBelongsToNobody) {
   auto lost = keep;
   lost.container_id = "lost";
   end();
-  begin({keep, lost});
+  begin({.endpoints = {keep, lost}});
   EXPECT_EQ(network_->endpoints(), std::vector{keep});
   EXPECT_THAT(links(),
               UnorderedElementsAre("lo", "eth0", "shoal0", "shv" + keep.endpoint_id.substr(0, 12)));
@@ -314,7 +317,7 @@ TEST_F(NodeNetworkTest, TwoHundredContainersComeAndGo) {
   EXPECT_TRUE(table->read()->elements.at("ports").empty());
   // Freed addresses are used last.
   const auto next = connect("next");
-  EXPECT_EQ(next.address->address, IpAddress::v4(172, 17, 0, 202));
+  EXPECT_EQ(next.address.address, IpAddress::v4(172, 17, 0, 202));
   // Links go one after the other behind our back: when the flows of this one end, all are gone.
   ASSERT_TRUE(control_->run(network_->end_flows("next")));
   EXPECT_EQ(links().size(), 4u);  // lo, eth0, shoal0 and the one of "next"

@@ -33,7 +33,7 @@ class ServiceTest : public NodeNetworkTest {
   ServiceTest() {
     for (const auto* name : {"a", "b", "c"}) {
       const auto endpoint = connect(name);
-      backends_.push_back({endpoint.address->address, 80});
+      backends_.push_back({endpoint.address.address, 80});
       servers_.push_back(
           std::make_unique<Server>(endpoint.netns_path, Server::Kind::Tcp, 80, name));
       datagrams_.push_back(
@@ -228,7 +228,7 @@ TEST_F(ServiceTest, ACheckMendsWhatSomebodyFlushedDeletedOrTurnedOff) {
 TEST_F(ServiceTest, ACheckLeavesWhatAnEarlierDaemonServedUntilItIsToldAnew) {
   const auto before = network_->endpoints();
   end();
-  begin(before);
+  begin({.endpoints = before});
   EXPECT_EQ(control_->run(network_->check()).differences, 0u);
   EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
   auto table = NftTable::open("shoal_node");
@@ -249,7 +249,7 @@ TEST_F(ServiceTest, ARestartedDaemonFindsEverythingAndNoConnectionNotices) {
 
   end();
   EXPECT_EQ(published.ask(), "web 192.0.2.2");
-  begin(before);
+  begin({.endpoints = before});
 
   EXPECT_EQ(network_->endpoints(), before);
   EXPECT_EQ(published.ask(), "web 192.0.2.2");
@@ -259,7 +259,7 @@ TEST_F(ServiceTest, ARestartedDaemonFindsEverythingAndNoConnectionNotices) {
   serve({{Tcp, 8080, {backends_[1]}}});
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "b 192.0.2.2");
   EXPECT_EQ(service.ask(), served_by);
-  EXPECT_EQ(connect("next").address->address, IpAddress::v4(172, 17, 0, 6));
+  EXPECT_EQ(connect("next").address.address, IpAddress::v4(172, 17, 0, 6));
   disconnect("web");
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
 }
@@ -278,7 +278,7 @@ TEST_F(ServiceTest, TakesOverServicesOfADaemonThatKnewNoShards) {
   auto table = NftTable::open("shoal_node");
   ASSERT_TRUE(table->replace(old));
 
-  begin(before);
+  begin({.endpoints = before});
   EXPECT_NE(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "");
   serve({{Tcp, 8080, {backends_[1]}}});
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8080).ask(), "b 192.0.2.2");

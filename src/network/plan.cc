@@ -16,6 +16,8 @@ constexpr auto kIdle = "services_idle";   // ingress ports without
 constexpr auto kBusy = "services_busy";   // ingress ports with, as a set
 constexpr auto kPublished = "published";  // the chain that asks the maps
 
+const Subnet kLoopback{IpAddress::v4(127, 0, 0, 0), 8};
+
 std::string service_chain(const IngressPort& port) {
   return in_shard(ingress_shard(port),
                   fmt::format("service_{}_{}", to_text(port.protocol), port.port));
@@ -63,30 +65,66 @@ std::vector<Rule> mesh_forward_rules(const std::string& link) {
   };
 }
 
+// Nothing is forwarded between an internal bridge and anything else, whatever was published.
+std::vector<Rule> internal_forward_rules(const std::string& bridge) {
+  return {
+      {{FromLink{bridge}, ToLink{bridge, true}}, Drop{}},
+      {{ToLink{bridge}, FromLink{bridge, true}}, Drop{}},
+  };
+}
+
 void append(std::vector<Rule>& rules, const std::vector<Rule>& more) {
   rules.insert(rules.end(), more.begin(), more.end());
 }
 
-void add_mesh(const std::string& link, const Subnet& loopback, Ruleset& rules) {
-  rules.chains["guard"].rules.push_back({{FromLink{link}, ToSubnet{loopback}}, Drop{}});
-  // Before the bridge's: what came in over the mesh for a container of the bridge is an answer.
-  auto& forward = rules.chains["forward"].rules;
-  auto first = mesh_forward_rules(link);
-  append(first, forward);
-  forward = std::move(first);
-  // A process of the host that asks 127.0.0.1 is answered at the host's own address in the mesh.
-  rules.chains["nat_post"].rules.push_back({{FromSubnet{loopback}, ToLink{link}}, Masquerade{}});
+void prepend(std::vector<Rule>& rules, std::vector<Rule> first) {
+  append(first, rules);
+  rules = std::move(first);
 }
 
-std::vector<Rule> postrouting_rules(const std::string& bridge, const Subnet& subnet,
-                                    const Subnet& loopback) {
-  return {
-      {{FromSubnet{subnet}, ToLink{bridge, true}}, Masquerade{}},
-      // A container that asks a published port: the answer must come back through this host.
-      {{FromSubnet{subnet}, ToLink{bridge}, IsTranslated{}}, Masquerade{}},
-      // So must the answer to a process of the host that asks 127.0.0.1.
-      {{FromSubnet{loopback}, ToLink{bridge}}, Masquerade{}},
+void add_mesh(const std::string& link, Ruleset& rules) {
+  rules.chains["guard"].rules.push_back({{FromLink{link}, ToSubnet{kLoopback}}, Drop{}});
+  // Before the bridge's: what came in over the mesh for a container of the bridge is an answer.
+  prepend(rules.chains["forward"].rules, mesh_forward_rules(link));
+  // A process of the host that asks 127.0.0.1 is answered at the host's own address in the mesh.
+  rules.chains["nat_post"].rules.push_back({{FromSubnet{kLoopback}, ToLink{link}}, Masquerade{}});
+}
+
+std::vector<Rule> postrouting_rules(const BridgeConfig& bridge) {
+  std::vector<Rule> rules;
+  if (bridge.masquerade) {
+    rules.push_back({{FromSubnet{bridge.subnet}, ToLink{bridge.name, true}}, Masquerade{}});
+  }
+  // A container that asks a published port: the answer must come back through this host.
+  rules.push_back({{FromSubnet{bridge.subnet}, ToLink{bridge.name}, IsTranslated{}}, Masquerade{}});
+  // So must the answer to a process of the host that asks 127.0.0.1.
+  rules.push_back({{FromSubnet{kLoopback}, ToLink{bridge.name}}, Masquerade{}});
+  return rules;
+}
+
+// One more bridge beside those that the frame has.
+void add_bridge(const BridgeConfig& bridge, Plan& plan) {
+  LinkPlan link{.kind = LinkPlan::Kind::Bridge, .mtu = bridge.mtu, .address = bridge.subnet};
+  link.alias = bridge.alias;
+  plan.links[bridge.name] = std::move(link);
+  const auto set = [&](std::string_view name, std::string_view value) {
+    plan.sysctls[fmt::format("net/ipv4/conf/{}/{}", bridge.name, name)] = value;
   };
+  set("forwarding", "1");
+  set("route_localnet", "1");  // Published ports answer at 127.0.0.1 too.
+  set("rp_filter", "1");       // No container sends in another network's name.
+  set("send_redirects", "0");  // Containers that ask each other by this host stay so.
+  set("accept_redirects", "0");
+  auto& chains = plan.rules.chains;
+  // route_localnet would let a container talk to what listens on the host's loopback alone.
+  chains["guard"].rules.push_back({{FromLink{bridge.name}, ToSubnet{kLoopback}}, Drop{}});
+  auto& forward = chains["forward"].rules;
+  if (bridge.internal) {
+    prepend(forward, internal_forward_rules(bridge.name));
+    return;
+  }
+  append(forward, forward_rules(bridge.name));
+  append(chains["nat_post"].rules, postrouting_rules(bridge));
 }
 
 template <class Map>
@@ -160,22 +198,11 @@ void diff_elements(const Ruleset& from, const Ruleset& to, std::vector<RuleChang
 
 }  // namespace
 
-Plan plan_frame(const BridgeConfig& bridge) {
+Plan plan_frame(const BridgeConfig& bridge, const std::vector<BridgeConfig>& others) {
   using enum Hook;
   using enum Priority;
-  const Subnet loopback{IpAddress::v4(127, 0, 0, 0), 8};
   Plan plan;
-  plan.links[bridge.name] = {LinkPlan::Kind::Bridge, bridge.mtu, bridge.subnet, "", std::nullopt};
-  const auto ip_sysctl = [&](std::string_view name) {
-    return fmt::format("net/ipv4/conf/{}/{}", bridge.name, name);
-  };
-  plan.sysctls = {
-      {"net/ipv4/ip_forward", "1"},         {ip_sysctl("forwarding"), "1"},
-      {ip_sysctl("route_localnet"), "1"},  // Published ports answer at 127.0.0.1 too.
-      {ip_sysctl("rp_filter"), "1"},       // No container sends in another network's name.
-      {ip_sysctl("send_redirects"), "0"},  // Containers that ask each other by this host stay so.
-      {ip_sysctl("accept_redirects"), "0"},
-  };
+  plan.sysctls = {{"net/ipv4/ip_forward", "1"}};
   auto& rules = plan.rules;
   using Leads = MapShape::Leads;
   using Keys = MapShape::Keys;
@@ -187,9 +214,7 @@ Plan plan_frame(const BridgeConfig& bridge) {
   rules.chains[kPublished].rules = {
       {{}, FollowMap{kPortsAt}}, {{}, FollowMap{kPorts}}, {{}, FollowMap{kServices}}};
 
-  // route_localnet would let a container talk to what listens on the host's loopback alone.
-  rules.chains["guard"] =
-      base_chain(false, Prerouting, Raw, {{{FromLink{bridge.name}, ToSubnet{loopback}}, Drop{}}});
+  rules.chains["guard"] = base_chain(false, Prerouting, Raw, {});
   rules.chains["idle_in"] = base_chain(false, Prerouting, Mangle, refuse_idle());
   rules.chains["idle_in"].rules.push_back(refuse_mid_stream());
   rules.chains["idle_out"] = base_chain(false, Output, Mangle, refuse_idle());
@@ -197,19 +222,23 @@ Plan plan_frame(const BridgeConfig& bridge) {
       base_chain(true, Prerouting, DestinationNat, {{{ToThisHost{}}, Jump{kPublished}}});
   rules.chains["nat_out"] =
       base_chain(true, Output, DestinationNat, {{{ToThisHost{}}, Jump{kPublished}}});
-  rules.chains["forward"] = base_chain(false, Forward, Filter, forward_rules(bridge.name));
-  rules.chains["nat_post"] = base_chain(true, Postrouting, SourceNat,
-                                        postrouting_rules(bridge.name, bridge.subnet, loopback));
-  if (!bridge.mesh_link.empty()) add_mesh(bridge.mesh_link, loopback, rules);
+  rules.chains["forward"] = base_chain(false, Forward, Filter, {});
+  rules.chains["nat_post"] = base_chain(true, Postrouting, SourceNat, {});
+  add_bridge(bridge, plan);
+  if (!bridge.mesh_link.empty()) add_mesh(bridge.mesh_link, rules);
+  // Last: what keeps an internal one from everything else comes before all that lets anything by.
+  for (const auto& other : others) add_bridge(other, plan);
   return plan;
 }
 
 Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint) {
   Plan plan;
-  plan.links[endpoint.link] = {
-      LinkPlan::Kind::Veth, bridge.mtu, std::nullopt, bridge.name,
-      PeerPlan{endpoint.peer_link, endpoint.mac, Subnet{endpoint.address, bridge.subnet.length},
-               bridge.subnet.address}};
+  PeerPlan peer{
+      endpoint.peer_link, endpoint.mac, Subnet{endpoint.address, bridge.subnet.length}, {}};
+  if (endpoint.default_route && !bridge.internal) peer.gateway = bridge.subnet.address;
+  LinkPlan link{.kind = LinkPlan::Kind::Veth, .mtu = bridge.mtu, .master = bridge.name};
+  link.peer = std::move(peer);
+  plan.links[endpoint.link] = std::move(link);
   for (const auto& port : endpoint.ports) {
     if (!port.host_ip.is_v4()) continue;
     const Backend target{endpoint.address, port.container_port};

@@ -1,4 +1,4 @@
-// The plan: what the kernel shall look like for the bridge network of this node, as a value.
+// The plan: what the kernel shall look like for the bridge networks of this node, as a value.
 //
 // A plan is the sum of independent parts: the node's frame, one part an endpoint, one part a
 // service port. A change of one of them is the difference of its old and new part, so the work of a
@@ -25,6 +25,10 @@ struct BridgeConfig {
   // The host's link into the ingress network, through which the routing mesh sends; it need not be
   // there. Empty: this node is in no mesh.
   std::string mesh_link;
+  // Its containers reach each other and this host, and nobody else reaches them.
+  bool internal = false;
+  bool masquerade = true;  // outside, its containers have this host's address
+  std::string alias;       // what the link says of itself, for who finds it
 };
 
 struct EndpointConfig {
@@ -33,6 +37,7 @@ struct EndpointConfig {
   IpAddress address;
   MacAddress mac;
   std::vector<PublishedPort> ports;  // host ports chosen
+  bool default_route = true;         // the container's way out leads through this bridge
 };
 
 // ---- The plan.
@@ -41,7 +46,7 @@ struct PeerPlan {
   std::string name;
   MacAddress mac;
   Subnet address;
-  IpAddress gateway;  // of the default route
+  std::optional<IpAddress> gateway;  // of the default route; empty: it has none through this link
   auto operator<=>(const PeerPlan&) const = default;
 };
 
@@ -50,6 +55,7 @@ struct LinkPlan {
   Kind kind = Kind::Bridge;
   int mtu = 1500;
   std::optional<Subnet> address;
+  std::string alias;
   std::string master;            // the bridge it is a port of; hairpin is on
   std::optional<PeerPlan> peer;  // Veth only
   auto operator<=>(const LinkPlan&) const = default;
@@ -62,8 +68,9 @@ struct Plan {
   auto operator<=>(const Plan&) const = default;
 };
 
-// The part that is always there: bridge, sysctls, base chains and empty maps.
-Plan plan_frame(const BridgeConfig& bridge);
+// The part that is always there: bridges, sysctls, base chains and empty maps. `bridge` is the
+// node's own, `others` are those that users made.
+Plan plan_frame(const BridgeConfig& bridge, const std::vector<BridgeConfig>& others = {});
 // Its veth pair and the elements of its ports. Ports at an IPv6 address have none: they are
 // relayed.
 Plan plan_endpoint(const BridgeConfig& bridge, const EndpointConfig& endpoint);

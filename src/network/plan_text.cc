@@ -11,8 +11,9 @@ std::string link_text(const std::string& name, const LinkPlan& link) {
   if (link.address) text += " address " + link.address->str();
   if (!link.master.empty()) text += " master " + link.master;
   if (link.peer) {
-    text += fmt::format(" peer {} {} {} via {}", link.peer->name, link.peer->mac.str(),
-                        link.peer->address.str(), link.peer->gateway.str());
+    text += fmt::format(" peer {} {} {}", link.peer->name, link.peer->mac.str(),
+                        link.peer->address.str());
+    if (link.peer->gateway) text += " via " + link.peer->gateway->str();
   }
   return text;
 }

@@ -24,9 +24,12 @@ Result<void> remove_entry(int folder, const char* name, dev_t device, const std:
   if (S_ISDIR(info.st_mode)) {
     if (info.st_dev != device) return conflict("{} is still mounted", path);
     const int fd = ::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) return {};  // Somebody else removes it, too.
     if (fd < 0) return system_error("open", path, errno);
     RETURN_IF_ERROR(empty_folder(fd, device, path));
-    if (::unlinkat(folder, name, AT_REMOVEDIR) != 0) return system_error("remove", path, errno);
+    if (::unlinkat(folder, name, AT_REMOVEDIR) != 0 && errno != ENOENT) {
+      return system_error("remove", path, errno);
+    }
     return {};
   }
   if (::unlinkat(folder, name, 0) != 0 && errno != ENOENT) {

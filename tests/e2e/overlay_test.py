@@ -1,4 +1,5 @@
 """Overlay networks over three nodes: services find and reach each other, networks are apart."""
+import json
 import unittest
 
 from harness import until
@@ -118,6 +119,30 @@ class Overlay(ThreeNodes):
             clients |= self.await_turns(asker, f"[{vip}]" if ":" in vip else vip, names)
         own = {address for address in self.resolve(asker, "tasks.asker")}
         self.assertEqual({client.strip("[]") for client in clients}, own)
+
+    def test_a_worker_shows_the_networks_that_it_carries(self):
+        self.network("front")
+        self.create("web", "--network", "front", "--constraint", "node.hostname==hostos2")
+        self.await_running("web", "hostos2")
+        _, worker, other = self.nodes
+
+        def listed(node):
+            return set(node.lines("network", "ls", "--filter", "scope=swarm", "--format",
+                                  "{{.Name}} {{.Driver}} {{.Scope}}"))
+        until(lambda: listed(worker) == {"front overlay swarm", "ingress overlay swarm"}, "it lists them")
+        self.assertEqual(listed(other), {"ingress overlay swarm"})
+        [seen] = json.loads(worker.out("network", "inspect", "front"))
+        [whole] = json.loads(self.manager.out("network", "inspect", "front"))
+        for key in ("Id", "Name", "Scope", "Driver", "IPAM", "Internal", "Ingress", "Options"):
+            self.assertEqual(seen[key], whole[key], key)
+        [container] = self.containers(worker, "web")
+        self.assertEqual(list(seen["Containers"]), [container])
+        self.assertEqual([seen["Containers"][container]["IPv4Address"].split("/")[0]],
+                         self.addresses_on("web", "front"))
+        refused = worker.docker("network", "disconnect", "front", container, check=False)
+        self.assertIn("not supported by this version of Shoal yet", refused.stderr)
+        self.manager.docker("service", "rm", "web")
+        until(lambda: listed(worker) == {"ingress overlay swarm"}, "it carries the network no more")
 
     def test_names_follow_the_tasks(self):
         self.network("front")

@@ -75,6 +75,12 @@ const model::NetworkView* NetworkBook::find(const model::NetworkId& network) con
   return found == networks_.end() ? nullptr : &found->second.view;
 }
 
+std::vector<model::NetworkId> NetworkBook::networks() const {
+  std::vector<model::NetworkId> ids;
+  for (const auto& [id, network] : networks_) ids.push_back(id);
+  return ids;
+}
+
 const model::NetworkView* NetworkBook::ingress() const {
   for (const auto& [id, network] : networks_) {
     if (network.view.ingress) return &network.view;

@@ -47,6 +47,7 @@ class NetworkBook {
   const model::NetworkView* find(const model::NetworkId& network) const;
   // All that it was told and still holds, as one complete message of version 0.
   model::NetworksMessage everything() const;
+  std::vector<model::NetworkId> networks() const;
   // The ingress network, or null.
   const model::NetworkView* ingress() const;
 

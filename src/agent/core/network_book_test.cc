@@ -105,6 +105,7 @@ TEST_F(NetworkBookTest, ANetworkWithItsPeersAndAService) {
   EXPECT_TRUE(steps.complete);
   EXPECT_EQ(steps.gateway, Gateway{});
   EXPECT_EQ(book.find(kNet)->name, "net");
+  EXPECT_EQ(book.networks(), std::vector{kNet});
   EXPECT_EQ(book.ingress(), nullptr);
 }
 

@@ -62,9 +62,10 @@ bool publishes(const Container& container, const PortPattern& pattern) {
   });
 }
 
-std::string network_name(const Container& container) {
-  const auto& mode = container.config.network_mode;
-  return mode.empty() || mode == "default" ? "bridge" : mode;
+bool is_on_network(const Container& container, const std::string& network) {
+  return std::ranges::any_of(container.networks, [&](const containers::Endpoint& endpoint) {
+    return endpoint.network == network || endpoint.network_id.starts_with(network);
+  });
 }
 
 Result<void> check_values(const std::string& name, const Values& values) {
@@ -157,7 +158,7 @@ bool ContainerFilter::passes_parts(const Container& container) const {
     });
   };
   if (fails("volume", mounts_it)) return false;
-  if (fails("network", [&](const auto& name) { return name == network_name(container); })) {
+  if (fails("network", [&](const auto& name) { return is_on_network(container, name); })) {
     return false;
   }
   if (fails("publish", [&](const auto& text) { return publishes(container, *parse_port(text)); })) {

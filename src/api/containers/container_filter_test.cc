@@ -26,6 +26,8 @@ Container web() {
   container.state.health.status = HealthStatus::Healthy;
   container.mounts = {{.name = "v", .target = "/data"}};
   container.ports = {{.container_port = 80, .host_port = 8081}};
+  container.networks = {{.network = "bridge", .network_id = "b1"},
+                        {.network = "front", .network_id = "f1"}};
   return container;
 }
 
@@ -58,6 +60,8 @@ TEST(ContainerFilter, EachFilterTakesAndLeaves) {
       {"since", {"other", "other"}},
       {"volume", {"v", "w"}},
       {"network", {"bridge", "host"}},
+      {"network", {"front", "back"}},
+      {"network", {"f1", "f2"}},
       {"publish", {"8081", "80"}},
       {"expose", {"80/tcp", "81"}},
       {"health", {"healthy", "starting"}},

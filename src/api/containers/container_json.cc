@@ -4,6 +4,7 @@
 #include <map>
 
 #include "api/containers/human.h"
+#include "network/bridges.h"
 #include "network/ports.h"
 
 namespace shoal::api {
@@ -112,10 +113,11 @@ void write_state(JsonWriter& json, const Container& container) {
 }
 
 void write_network_settings(JsonWriter& json, const Container& container) {
-  // Of a container on overlays the bridge is only the way out: Docker shows nothing of it.
-  const containers::Endpoint endpoint = container.endpoint && container.overlays.empty()
-                                            ? *container.endpoint
-                                            : containers::Endpoint{};
+  // Of the node's own bridge, when that is one of its networks and not only its way out.
+  containers::Endpoint endpoint;
+  for (const auto& network : container.networks) {
+    if (network.network == network::kOwnBridge) endpoint = network;
+  }
   json.key("NetworkSettings").begin_object();
   json.field("Bridge", "");
   json.field("SandboxID", "");
@@ -187,7 +189,12 @@ namespace {
 
 void write_network(JsonWriter& json, const containers::Endpoint& endpoint) {
   json.key(endpoint.network).begin_object();
-  json.key("IPAMConfig").null();
+  json.key("IPAMConfig");
+  if (endpoint.asked_address.empty()) {
+    json.null();
+  } else {
+    json.begin_object().field("IPv4Address", endpoint.asked_address).end_object();
+  }
   json.key("Links").null();
   json.key("Aliases");
   if (endpoint.aliases.empty()) {
@@ -207,22 +214,20 @@ void write_network(JsonWriter& json, const containers::Endpoint& endpoint) {
   json.field("IPv6Gateway", "");
   json.field("GlobalIPv6Address", endpoint.address6);
   json.field("GlobalIPv6PrefixLen", endpoint.prefix_length6);
-  json.key("DNSNames").null();
+  json.key("DNSNames");
+  if (endpoint.names.empty()) {
+    json.null();
+  } else {
+    json.value(endpoint.names);
+  }
   json.end_object();
 }
 
 }  // namespace
 
 void write_networks(JsonWriter& json, const Container& container) {
-  const auto& mode = container.config.network_mode;
   json.key("Networks").begin_object();
-  containers::Endpoint endpoint = container.endpoint.value_or(containers::Endpoint{});
-  if (!container.endpoint && (mode == "host" || mode == "none")) endpoint.network = mode;
-  if (!container.overlays.empty()) {
-    for (const auto& overlay : container.overlays) write_network(json, overlay);
-  } else if (!endpoint.network.empty()) {
-    write_network(json, endpoint);
-  }
+  for (const auto& endpoint : container.networks) write_network(json, endpoint);
   json.end_object();
 }
 

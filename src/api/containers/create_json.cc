@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/endpoint_json.h"
+
 namespace shoal::api {
 namespace {
 
@@ -121,24 +123,12 @@ Result<void> decode_config(JsonReader& config, ContainerConfig& out) {
 Result<void> decode_networking(JsonReader& networking, ContainerConfig& out) {
   auto endpoints = networking.child("EndpointsConfig", "map[string]*EndpointSettings");
   if (!endpoints) return {};
-  const auto names = endpoints->keys();
-  if (names.size() > 1) {
-    return unimplemented("connecting a container to more than one network is not supported yet");
-  }
-  for (const auto& name : names) {
-    if (out.network_mode.empty() || out.network_mode == "default") out.network_mode = name;
+  for (const auto& name : endpoints->keys()) {
+    model::NetworkConnection connection;
+    connection.name = name;
     auto endpoint = endpoints->child(name, "EndpointSettings");
-    if (!endpoint) continue;
-    std::string mac;
-    endpoint->read("MacAddress", mac);
-    if (!mac.empty()) return unimplemented("a chosen MAC address is not supported yet");
-    auto ipam = endpoint->child("IPAMConfig", "EndpointIPAMConfig");
-    std::string address;
-    if (ipam) ipam->read("IPv4Address", address);
-    if (!address.empty()) {
-      return invalid_argument(
-          "user specified IP address is supported on user defined networks only");
-    }
+    if (endpoint) RETURN_IF_ERROR(decode_endpoint(*endpoint, connection));
+    out.networks.push_back(std::move(connection));
   }
   return {};
 }

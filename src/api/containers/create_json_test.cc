@@ -53,6 +53,19 @@ TEST(CreateJson, WhatDockerRunSends) {
   EXPECT_EQ(spec.ulimits.at(0).hard, 2);
 }
 
+TEST(CreateJson, NetworksAreReadWithWhatIsAskedInThem) {
+  const auto config = decode_create(R"({"HostConfig":{"NetworkMode":"back"},
+    "NetworkingConfig":{"EndpointsConfig":{"back":{"Aliases":["x","y"],
+      "IPAMConfig":{"IPv4Address":"10.1.0.9"}},"front":null}}})");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->network_mode, "back");
+  ASSERT_EQ(config->networks.size(), 2u);
+  EXPECT_EQ(config->networks[0].name, "back");
+  EXPECT_THAT(config->networks[0].aliases, ElementsAre("x", "y"));
+  EXPECT_EQ(config->networks[0].address, "10.1.0.9");
+  EXPECT_EQ(config->networks[1].name, "front");
+}
+
 struct Bad {
   const char* body;
   ErrorCode code;
@@ -104,9 +117,14 @@ const Bad kBad[] = {
     {R"({"HostConfig":{"CgroupnsMode":"host"}})", kMissing, "cgroup namespace"},
     {R"({"HostConfig":{"VolumeDriver":"nfs"}})", ErrorCode::NotFound, "plugin \"nfs\" not found"},
     {R"({"MacAddress":"02:42:00:00:00:01"})", kMissing, "MAC address"},
-    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{},"b":{}}}})", kMissing, "more than one"},
-    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{"IPAMConfig":{"IPv4Address":"1.2.3.4"}}}}})",
-     kInvalid, "user specified IP address is supported on user defined networks only"},
+    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{"MacAddress":"02:42:00:00:00:01"}}}})",
+     kMissing, "MAC address"},
+    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{"Links":["b"]}}}})", kMissing, "links"},
+    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{"IPAMConfig":{"IPv6Address":"::1"}}}}})",
+     kMissing, "IPv6 address"},
+    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{"IPAMConfig":{"LinkLocalIPs":["1.2"]}}}}})",
+     kMissing, "link-local"},
+    {R"({"NetworkingConfig":{"EndpointsConfig":{"a":{"Aliases":7}}}})", kInvalid, "Aliases"},
 };
 INSTANTIATE_TEST_SUITE_P(All, CreateJsonRefuses, testing::ValuesIn(kBad));
 

@@ -8,8 +8,9 @@
 namespace shoal::api {
 namespace {
 
-// The client asks for the exit code as soon as the streams have ended; conmon reports it a moment
-// later. A process that closed its streams and lives on is not waited for longer.
+// The client asks for the exit code as soon as the streams have ended, and takes none for 0; conmon
+// reports it a moment later. A process that closed its streams and lives on is not waited for
+// longer.
 constexpr Duration kExitCodeWait = 2s;
 
 Result<containers::ExecConfig> decode_exec(std::string_view body) {
@@ -43,9 +44,11 @@ Result<bool> decode_detach(std::string_view body) {
 
 os::Co<> await_exit(os::Loop& loop, containers::ExecRef exec, os::StopToken stop) {
   const os::StopSource late;
-  const auto timer = loop.at(loop.now() + kExitCodeWait, [late] { late.stop(); });
-  const auto guard = stop.on_stop([late] { late.stop(); });
   const auto process = exec->process;
+  const auto timer = loop.at(loop.now() + kExitCodeWait, [late, process] {
+    if (process->lives()) late.stop();
+  });
+  const auto guard = stop.on_stop([late] { late.stop(); });
   (void)co_await process->wait(late.token());
 }
 

@@ -6,7 +6,6 @@
 #include "api/networks/network_filter.h"
 #include "api/networks/networks.h"
 #include "api/rpc_error.h"
-#include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "model/validate.h"
 #include "store/plan.h"
@@ -14,9 +13,9 @@
 namespace shoal::api {
 namespace {
 
-std::string encode_created(const model::NetworkId& id) {
+std::string encode_created(const std::string& id) {
   codec::JsonWriter json;
-  json.begin_object().field("Id", id.view()).field("Warning", "").end_object();
+  json.begin_object().field("Id", id).field("Warning", "").end_object();
   return json.take();
 }
 
@@ -44,15 +43,41 @@ Result<store::Store*> NetworksApi::store_for_create() {
       "manager node.");
 }
 
+// Of this node or of the swarm.
+Result<void> NetworksApi::check_name_is_free(const std::string& name) const {
+  const auto taken = [&] { return already_exists("network with name {} already exists", name); };
+  for (const auto& network : node_.networks.list()) {
+    if (network->name() == name) return taken();
+  }
+  const store::Store* store = context_.swarm.store();
+  if (!store) return {};
+  const auto same = store->read().networks().by_name(name);
+  return same && same->name() == name ? taken() : Result<void>{};
+}
+
 os::Co<Result<void>> NetworksApi::create(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const std::string body, co_await json_body(request));
   CO_ASSIGN_OR_RETURN(codec::NetworkCreate create, codec::decode_network_create(body));
   CO_RETURN_IF_ERROR(check_kind(create));
-  CO_ASSIGN_OR_RETURN(const store::Store* store, store_for_create());
-  const std::string& name = create.spec.annotations.name;
-  if (const auto same = store->read().networks().by_name(name); same && same->name() == name) {
-    co_return already_exists("network with name {} already exists", name);
+  std::string id;
+  if (is_of_node(create)) {
+    CO_ASSIGN_OR_RETURN(id, co_await create_here(std::move(create)));
+  } else {
+    CO_ASSIGN_OR_RETURN(id, co_await create_in_swarm(std::move(create)));
   }
+  responder.json(201, encode_created(id));
+  co_return Result<void>{};
+}
+
+os::Co<Result<std::string>> NetworksApi::create_here(codec::NetworkCreate create) {
+  CO_RETURN_IF_ERROR(check_name_is_free(create.spec.annotations.name));
+  CO_ASSIGN_OR_RETURN(const auto network, co_await node_.networks.create(std::move(create.spec)));
+  co_return network->id;
+}
+
+os::Co<Result<std::string>> NetworksApi::create_in_swarm(codec::NetworkCreate create) {
+  CO_RETURN_IF_ERROR(store_for_create());
+  CO_RETURN_IF_ERROR(check_name_is_free(create.spec.annotations.name));
   const auto id = model::NetworkId::random(context_.swarm.rng());
   const store::Store::Write write = [&](store::WriteTx& tx) -> Result<void> {
     RETURN_IF_ERROR(model::validate(create.spec));
@@ -60,8 +85,7 @@ os::Co<Result<void>> NetworksApi::create(Request& request, Responder& responder)
   };
   const auto done = co_await commit(context_.swarm, context_.loop.now(), write);
   if (!done) co_return std::unexpected(rpc_error(done.error()));
-  responder.json(201, encode_created(id));
-  co_return Result<void>{};
+  co_return id.str();
 }
 
 os::Co<Result<LiveUses>> NetworksApi::live_uses() {
@@ -87,32 +111,55 @@ os::Co<Result<LiveUses>> NetworksApi::live_uses() {
 os::Co<Result<void>> NetworksApi::remove(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const Found found, find(request.param("id"), ""));
   if (found.shown.scope == "local") {
-    co_return permission_denied("{} is a pre-defined network and cannot be removed",
-                                found.shown.name);
+    CO_RETURN_IF_ERROR(co_await node_.networks.remove(found.shown.id));
+  } else {
+    CO_RETURN_IF_ERROR(co_await remove_from_swarm(model::NetworkId::of(found.shown.id)));
   }
+  responder.empty(204);
+  co_return Result<void>{};
+}
+
+os::Co<Result<void>> NetworksApi::remove_from_swarm(model::NetworkId id) {
   CO_ASSIGN_OR_RETURN(const LiveUses uses, co_await live_uses());
-  const auto id = model::NetworkId::of(found.shown.id);
   const store::Store::Write write = [&](store::WriteTx& tx) {
     return remove_network(tx, id, uses);
   };
   const auto done = co_await commit(context_.swarm, context_.loop.now(), write);
   if (!done) co_return std::unexpected(rpc_error(done.error()));
-  responder.empty(204);
   co_return Result<void>{};
 }
 
-// Unused ones, in transactions of a bounded size; never the ingress network.
 os::Co<Result<void>> NetworksApi::prune(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const PruneFilters filters, prune_filters(request, context_.loop.now()));
+  std::vector<std::string> pruned;
+  co_await prune_here(filters, pruned);
+  CO_RETURN_IF_ERROR(co_await prune_swarm(filters, pruned));
+  responder.json(200, encode_pruned(pruned));
+  co_return Result<void>{};
+}
+
+os::Co<> NetworksApi::prune_here(const PruneFilters& filters, std::vector<std::string>& pruned) {
+  for (const auto& network : node_.networks.list()) {
+    if (network->predefined || node_.networks.in_use(*network)) continue;
+    if (!fits(filters, network->spec.annotations, network->created_at)) continue;
+    const auto removed = co_await node_.networks.remove(network->id);
+    if (removed) pruned.push_back(network->name());  // Somebody may have come in between.
+  }
+}
+
+// Unused ones, in transactions of a bounded size; never the ingress network.
+os::Co<Result<void>> NetworksApi::prune_swarm(const PruneFilters& filters,
+                                              std::vector<std::string>& pruned) {
   std::vector<model::NetworkId> candidates;
   LiveUses uses;
   if (const store::Store* store = context_.swarm.store()) {
     for (const auto& [id, network] : store->read().networks().all()) {
-      if (fits(filters, *network)) candidates.push_back(id);
+      if (fits(filters, network->spec.annotations, network->meta.created_at)) {
+        candidates.push_back(id);
+      }
     }
     CO_ASSIGN_OR_RETURN(uses, co_await live_uses());
   }
-  std::vector<std::string> pruned;
   for (std::span<const model::NetworkId> rest = candidates; !rest.empty();) {
     const auto some = rest.first(std::min(rest.size(), store::kPlanChangesMax));
     rest = rest.subspan(some.size());
@@ -125,45 +172,7 @@ os::Co<Result<void>> NetworksApi::prune(Request& request, Responder& responder) 
     if (!done) co_return std::unexpected(rpc_error(done.error()));
     pruned.insert(pruned.end(), removed.begin(), removed.end());
   }
-  responder.json(200, encode_pruned(pruned));
   co_return Result<void>{};
-}
-
-Result<std::string> NetworksApi::container_of(std::string_view body) {
-  ASSIGN_OR_RETURN(const codec::JsonDocument document, codec::JsonDocument::parse(body));
-  codec::JsonReader reader = document.root("NetworkConnect");
-  std::string ref;
-  reader.read("Container", ref);
-  RETURN_IF_ERROR(document.status());
-  if (ref.empty()) return invalid_argument("invalid name or ID supplied: \"\"");
-  return node_.find_container(ref);
-}
-
-os::Co<Result<void>> NetworksApi::connect(Request& request, Responder&) {
-  CO_ASSIGN_OR_RETURN(const std::string body, co_await json_body(request));
-  CO_RETURN_IF_ERROR(container_of(body));
-  CO_ASSIGN_OR_RETURN(const Found found, find(request.param("id"), ""));
-  const codec::NetworkResource& network = found.shown;
-  if (network.name == "host" && network.scope == "local") {
-    co_return invalid_argument(
-        "container cannot be disconnected from host network or connected to host network");
-  }
-  if (network.scope == "swarm" && found.stored && !network.attachable) {
-    co_return permission_denied(
-        "Could not attach to network {}: rpc error: code = PermissionDenied desc = network {} not "
-        "manually attachable",
-        network.name, network.name);
-  }
-  co_return unimplemented(
-      "connecting a container to another network is not supported by this version of Shoal yet");
-}
-
-os::Co<Result<void>> NetworksApi::disconnect(Request& request, Responder&) {
-  CO_ASSIGN_OR_RETURN(const std::string body, co_await json_body(request));
-  CO_RETURN_IF_ERROR(container_of(body));
-  CO_RETURN_IF_ERROR(find(request.param("id"), ""));
-  co_return unimplemented(
-      "disconnecting a container from its network is not supported by this version of Shoal yet");
 }
 
 }  // namespace shoal::api

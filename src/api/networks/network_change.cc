@@ -10,18 +10,17 @@
 namespace shoal::api {
 namespace {
 
-// Drivers of Docker whose networks exist on one node.
-bool is_driver_of_a_node(std::string_view driver) {
-  return driver.empty() || driver == "bridge" || driver == "macvlan" || driver == "ipvlan";
+bool is_bridge(const std::string& driver) {
+  return driver.empty() || driver == "bridge";
 }
 
 Result<void> check_driver(const std::string& driver) {
-  if (driver == "overlay") return {};
-  if (is_driver_of_a_node(driver)) {
+  if (driver == "overlay" || is_bridge(driver)) return {};
+  if (driver == "macvlan" || driver == "ipvlan") {
     return unimplemented(
-        "networks of a single node (driver {}) are not supported by this version of Shoal yet: "
-        "only overlay networks are",
-        driver.empty() ? "bridge" : driver);
+        "networks of driver {} are not supported by this version of Shoal yet: only bridge and "
+        "overlay networks are",
+        driver);
   }
   if (driver == "host" || driver == "null") {
     return permission_denied("only one instance of \"{}\" network is allowed", driver);
@@ -30,6 +29,10 @@ Result<void> check_driver(const std::string& driver) {
 }
 
 }  // namespace
+
+bool is_of_node(const codec::NetworkCreate& create) {
+  return is_bridge(create.spec.driver.name);
+}
 
 Result<void> check_kind(const codec::NetworkCreate& create) {
   const std::string& name = create.spec.annotations.name;
@@ -45,6 +48,14 @@ Result<void> check_kind(const codec::NetworkCreate& create) {
         "by this version of Shoal yet");
   }
   RETURN_IF_ERROR(check_driver(create.spec.driver.name));
+  if (is_of_node(create)) {
+    if (create.scope == "swarm") {
+      return unimplemented(
+          "bridge networks of the whole swarm are not supported by this version of Shoal yet");
+    }
+    if (create.ipv4) return {};
+    return unimplemented("bridge networks without IPv4 are not supported by this version of Shoal");
+  }
   if (create.scope == "local") {
     return permission_denied("cannot downgrade network scope for overlay networks");
   }

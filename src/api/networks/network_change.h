@@ -12,8 +12,12 @@
 
 namespace shoal::api {
 
-// Refuses, in Docker's words, what is no overlay network that can be made anew: a name that is
-// predefined, other drivers, scopes that are none of the swarm's, configuration networks.
+// It is to be a bridge of this node, and no network of the swarm.
+bool is_of_node(const codec::NetworkCreate& create);
+
+// Refuses, in Docker's words, what is neither a bridge of this node nor an overlay network that can
+// be made anew: a name that is predefined, other drivers, scopes that do not fit them,
+// configuration networks.
 Result<void> check_kind(const codec::NetworkCreate& create);
 
 // AlreadyExists when the name is taken or there is an ingress network already, and what

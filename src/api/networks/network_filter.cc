@@ -1,5 +1,7 @@
 #include "api/networks/network_filter.h"
 
+#include "api/networks/node_networks.h"
+
 namespace shoal::api {
 namespace {
 
@@ -44,7 +46,7 @@ bool fits(const FilterValues& filters, const codec::NetworkResource& network,
           const std::set<std::string>& used) {
   const auto in_name = [&](const std::string& part) { return name_matches(network.name, part); };
   const auto in_id = [&](const std::string& part) { return network.id.contains(part); };
-  const bool builtin = network.scope == "local";
+  const bool builtin = network.scope == "local" && is_predefined(network.name);
   const bool dangling = !builtin && !used.contains(network.id);
   const auto as_dangling = [&](const std::string& value) { return is_yes(value) == dangling; };
   return filter_allows_any(filters, "name", in_name) && filter_allows_any(filters, "id", in_id) &&
@@ -66,11 +68,11 @@ Result<PruneFilters> prune_filters(const Request& request, Time now) {
   return filters;
 }
 
-bool fits(const PruneFilters& filters, const model::Network& network) {
-  const model::Labels& labels = network.spec.annotations.labels;
+bool fits(const PruneFilters& filters, const model::Annotations& annotations, Time created_at) {
+  const model::Labels& labels = annotations.labels;
   const bool unwanted =
       filters.values.contains("label!") && filter_allows_labels(filters.values, "label!", labels);
-  return !unwanted && network.meta.created_at < filters.until &&
+  return !unwanted && created_at < filters.until &&
          filter_allows_labels(filters.values, "label", labels);
 }
 

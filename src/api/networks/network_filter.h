@@ -22,6 +22,6 @@ struct PruneFilters {
   Time until = Time::max();
 };
 Result<PruneFilters> prune_filters(const Request& request, Time now);
-bool fits(const PruneFilters& filters, const model::Network& network);
+bool fits(const PruneFilters& filters, const model::Annotations& annotations, Time created_at);
 
 }  // namespace shoal::api

@@ -61,16 +61,23 @@ std::string encode_one(const NetworkResource& network) {
 }  // namespace
 
 NetworksApi::NetworksApi(Context context, Node node)
-    : context_(context), node_(std::move(node)), local_(node_.network, node_.name, node_.created) {}
+    : context_(context), node_(std::move(node)), local_(node_.networks, node_.members) {
+  node_.networks.look_elsewhere([this](std::string_view ref) -> std::optional<Error> {
+    const auto found = find(ref, "swarm");
+    if (!found) return std::nullopt;
+    return why_not_joined(*found);
+  });
+}
 
 void NetworksApi::add_routes(Router& router) {
   router.get("/networks", [this](Request& q, Responder& p) { return list(q, p); });
-  router.get("/networks/{id}", [this](Request& q, Responder& p) { return inspect(q, p); });
+  router.get("/networks/{id...}", [this](Request& q, Responder& p) { return inspect(q, p); });
   router.post("/networks/create", [this](Request& q, Responder& p) { return create(q, p); });
   router.post("/networks/prune", [this](Request& q, Responder& p) { return prune(q, p); });
-  router.del("/networks/{id}", [this](Request& q, Responder& p) { return remove(q, p); });
-  router.post("/networks/{id}/connect", [this](Request& q, Responder& p) { return connect(q, p); });
-  router.post("/networks/{id}/disconnect",
+  router.del("/networks/{id...}", [this](Request& q, Responder& p) { return remove(q, p); });
+  router.post("/networks/{id...}/connect",
+              [this](Request& q, Responder& p) { return connect(q, p); });
+  router.post("/networks/{id...}/disconnect",
               [this](Request& q, Responder& p) { return disconnect(q, p); });
 }
 
@@ -95,6 +102,9 @@ void NetworksApi::add_containers(NetworkResource& shown) const {
 // Those that services name or this node's containers are in.
 std::set<std::string> NetworksApi::used_networks() {
   std::set<std::string> used;
+  for (const auto& network : node_.networks.list()) {
+    if (node_.networks.in_use(*network)) used.insert(network->id);
+  }
   for (const auto& network : known()) {
     if (!network.containers.empty()) used.insert(network.view.id.str());
   }

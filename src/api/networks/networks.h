@@ -2,8 +2,7 @@
 //
 // GET /networks, /networks/{id}; POST /networks/create, prune, /networks/{id}/connect, disconnect;
 // DELETE /networks/{id}. A manager shows the networks of the store, any other node those that it
-// takes part in. Networks of a single node cannot be made yet, nor can containers be connected by
-// hand: 501, with the reason.
+// takes part in; every node those that it has by itself (node_networks.h).
 #pragma once
 
 #include <functional>
@@ -15,6 +14,7 @@
 #include "api/context.h"
 #include "api/http/router.h"
 #include "api/networks/network_change.h"
+#include "api/networks/network_filter.h"
 #include "api/networks/node_networks.h"
 #include "model/network_feed.h"
 
@@ -29,11 +29,13 @@ struct KnownNetwork {
 class NetworksApi {
  public:
   struct Node {
-    const netdriver::NodeNetwork& network;  // started before the first request
-    std::string name;                       // a text that names this machine for good
-    Time created;                           // when the daemon started
+    containers::Networks& networks;  // open before the first request
+    NodeNetworks::Members members;
     // The full id of a container; NotFound "No such container: x".
     std::function<Result<std::string>(const std::string& ref)> find_container;
+    // See containers::Containers.
+    std::function<os::Co<Result<void>>(std::string container, model::NetworkConnection)> connect;
+    std::function<os::Co<Result<void>>(std::string container, std::string network)> disconnect;
     // The overlays that this node takes part in. Empty function: none.
     std::function<std::vector<KnownNetwork>()> known;
   };
@@ -49,8 +51,13 @@ class NetworksApi {
   os::Co<Result<void>> list(Request& request, Responder& responder);
   os::Co<Result<void>> inspect(Request& request, Responder& responder);
   os::Co<Result<void>> create(Request& request, Responder& responder);
+  os::Co<Result<std::string>> create_in_swarm(codec::NetworkCreate create);
+  os::Co<Result<std::string>> create_here(codec::NetworkCreate create);
   os::Co<Result<void>> remove(Request& request, Responder& responder);
+  os::Co<Result<void>> remove_from_swarm(model::NetworkId id);
   os::Co<Result<void>> prune(Request& request, Responder& responder);
+  os::Co<Result<void>> prune_swarm(const PruneFilters& filters, std::vector<std::string>& pruned);
+  os::Co<> prune_here(const PruneFilters& filters, std::vector<std::string>& pruned);
   os::Co<Result<void>> connect(Request& request, Responder& responder);
   os::Co<Result<void>> disconnect(Request& request, Responder& responder);
 
@@ -64,7 +71,9 @@ class NetworksApi {
   void add_containers(codec::NetworkResource& shown) const;
   std::set<std::string> used_networks();
   os::Co<Result<LiveUses>> live_uses();
-  Result<std::string> container_of(std::string_view body);
+  // Why a container cannot join this network of the swarm by hand.
+  static Error why_not_joined(const Found& found);
+  Result<void> check_name_is_free(const std::string& name) const;
 
   Context context_;
   const Node node_;

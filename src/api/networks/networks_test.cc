@@ -19,8 +19,26 @@ using testing::UnorderedElementsAre;
 class Networks : public SwarmFixture {
  protected:
   Networks() {
-    EXPECT_TRUE(control_.run(control_.network.start({})));
+    auto bridges = on_loop(node_.open());
+    EXPECT_TRUE(bridges);
+    EXPECT_TRUE(on_loop(network_.start({.bridges = std::move(*bridges)})));
+    node_.on_started();
+    node_.on_event([this](const containers::NetworkEvent& event) {
+      events_.push_back(fmt::format("{} {} {}", event.action, event.name, event.driver));
+    });
     networks_.add_routes(router_);
+  }
+
+  template <class T>
+  T on_loop(os::Co<T> co) {
+    std::optional<T> value;
+    auto body = [](os::Loop& loop, os::Co<T> inner, std::optional<T>& out) -> os::Co<> {
+      out.emplace(co_await inner);
+      loop.stop();
+    };
+    loop_.post([&] { os::spawn(body(loop_, std::move(co), value)); });
+    loop_.run();
+    return std::move(*value);
   }
 
   template <class Edit>
@@ -109,17 +127,40 @@ class Networks : public SwarmFixture {
   void become_worker() { backend_.store_now = nullptr; }
 
   netdriver::testing::Host host_;
-  netdriver::testing::Control control_{host_};
+  Rng node_rng_{1};
+  netdriver::NodeNetwork network_{
+      loop_, log_, node_rng_, {.run_dir = host_.folder(), .ready_namespaces = 1}};
   std::vector<KnownNetwork> known_;
-  NetworksApi networks_{context_,
-                        {.network = control_.network,
-                         .name = "node-1",
-                         .created = Time{1},
-                         .find_container = [](const std::string& ref) -> Result<std::string> {
-                           if (ref == "c1") return std::string("c1-id");
-                           return not_found("No such container: {}", ref);
-                         },
-                         .known = [this] { return known_; }}};
+  containers::Networks node_{{loop_, log_, node_rng_, network_, nullptr, host_.folder() + "/data"}};
+  std::vector<std::string> events_;
+  std::map<std::string, codec::NetworkContainer> members_;  // of the bridge
+  std::vector<std::string> told_;                           // to connect and disconnect
+  NetworksApi networks_{
+      context_,
+      {.networks = node_,
+       .members =
+           [this](const std::string& id) {
+             const bool bridge = (*node_.find(id))->name() == "bridge";
+             return bridge ? members_ : std::map<std::string, codec::NetworkContainer>();
+           },
+       .find_container = [](const std::string& ref) -> Result<std::string> {
+         if (ref == "c1") return std::string("c1-id");
+         return not_found("No such container: {}", ref);
+       },
+       .connect = [this](std::string container,
+                         model::NetworkConnection wish) -> os::Co<Result<void>> {
+         const auto name = (*node_.find(wish.name))->name();
+         told_.push_back(fmt::format("{} joins {} as {} at {}", container, name,
+                                     wish.aliases.size(), wish.address));
+         co_return Result<void>{};
+       },
+       .disconnect = [this](std::string container, std::string network) -> os::Co<Result<void>> {
+         const auto found = node_.find(network);
+         told_.push_back(
+             fmt::format("{} leaves {}", container, found ? (*found)->name() : network));
+         co_return Result<void>{};
+       },
+       .known = [this] { return known_; }}};
 };
 
 TEST_F(Networks, ThoseOfTheNodeAndOfTheSwarmAreListed) {
@@ -164,9 +205,12 @@ TEST_F(Networks, FiltersThatCannotBeMeantAreRefused) {
 }
 
 TEST_F(Networks, TheBridgeIsShownWithItsContainers) {
-  auto web = control_.run(
-      control_.network.connect({.container_id = "0123456789abcdef", .container_name = "web"}));
-  ASSERT_TRUE(web);
+  const codec::NetworkContainer web{.name = "web",
+                                    .endpoint_id = "e1",
+                                    .mac = "02:42:ac:11:00:02",
+                                    .ipv4 = "172.17.0.2/16",
+                                    .ipv6 = {}};
+  members_ = {{"0123456789abcdef", web}};
   const json bridge = shown("bridge");
   EXPECT_EQ(bridge["Id"], id_of("bridge"));
   EXPECT_EQ(bridge["Scope"], "local");
@@ -174,7 +218,7 @@ TEST_F(Networks, TheBridgeIsShownWithItsContainers) {
             json::parse(R"([{"Subnet":"172.17.0.0/16","Gateway":"172.17.0.1"}])"));
   EXPECT_EQ(bridge["Options"]["com.docker.network.bridge.name"], "shoal0");
   EXPECT_EQ(bridge["Containers"]["0123456789abcdef"], (json{{"Name", "web"},
-                                                            {"EndpointID", web->endpoint_id},
+                                                            {"EndpointID", "e1"},
                                                             {"MacAddress", "02:42:ac:11:00:02"},
                                                             {"IPv4Address", "172.17.0.2/16"},
                                                             {"IPv6Address", ""}}));
@@ -289,8 +333,9 @@ TEST_F(Networks, WhatCannotBeCreatedIsRefusedInDockersWords) {
 
 TEST_F(Networks, OtherDriversAreRefusedByName) {
   const Refused kCases[] = {
-      {R"({"Name":"a"})", 501, "networks of a single node (driver bridge) are not supported"},
-      {R"({"Name":"a","Driver":"macvlan","Scope":"swarm"})", 501, "(driver macvlan)"},
+      {R"({"Name":"a","Scope":"swarm"})", 501, "bridge networks of the whole swarm"},
+      {R"({"Name":"a","EnableIPv4":false})", 501, "bridge networks without IPv4"},
+      {R"({"Name":"a","Driver":"macvlan","Scope":"swarm"})", 501, "networks of driver macvlan"},
       {R"({"Name":"a","Driver":"host"})", 403, "only one instance of \"host\" network is allowed"},
       {R"({"Name":"a","Driver":"foo"})", 404, "plugin \"foo\" not found"},
       {"", 400, "invalid JSON: got EOF while reading request body"},
@@ -528,18 +573,134 @@ TEST_F(Networks, ConnectingSaysWhyItCannotBe) {
       {"nope", R"({"Container":"c1"})", 404, "network nope not found"},
       {"front", R"({"Container":"c1"})", 403, "network front not manually attachable"},
       {"ingress", R"({"Container":"c1"})", 403, "network ingress not manually attachable"},
-      {"host", R"({"Container":"c1"})", 400, "or connected to host network"},
       {"open", R"({"Container":"c1"})", 501, "is not supported by this version of Shoal yet"},
-      {"bridge", R"({"Container":"c1"})", 501, "is not supported by this version of Shoal yet"},
+      {"bridge", R"({"Container":"c1","EndpointConfig":{"Links":["a"]}})", 501, "links"},
+      {"bridge", R"({"Container":"c1","EndpointConfig":{"MacAddress":"02:42:00:00:00:01"}})", 501,
+       "MAC address"},
+      {"bridge", R"({"Container":"c1","EndpointConfig":{"IPAMConfig":{"IPv6Address":"::1"}}})", 501,
+       "IPv6 address"},
   };
   for (const auto& one : kCases) {
     const Answer answer = connect(one.network, one.body);
     EXPECT_EQ(answer.status, one.status) << one.network << one.body;
     EXPECT_THAT(message(answer), HasSubstr(one.message));
   }
-  EXPECT_EQ(post("/networks/nope/disconnect", R"({"Container":"c1"})").status, 404);
-  EXPECT_EQ(post("/networks/open/disconnect", R"({"Container":"c1"})").status, 501);
-  EXPECT_EQ(post("/networks/open/disconnect", R"({"Container":"x"})").status, 404);
+  EXPECT_EQ(post("/networks/bridge/disconnect", R"({"Container":"x"})").status, 404);
+  EXPECT_THAT(told_, IsEmpty());
+}
+
+TEST_F(Networks, ANewContainerIsToldWhyItCannotBeOnTheSwarmsNetworks) {
+  add("front");
+  add("open", [](model::Network& network) { network.spec.attachable = true; });
+  const auto why = [this](std::string name) {
+    model::ContainerConfig config;
+    config.network_mode = std::move(name);
+    const auto resolved = node_.resolve(config);
+    return resolved ? std::string("resolved") : resolved.error().message;
+  };
+  EXPECT_THAT(why("front"), HasSubstr("network front not manually attachable"));
+  EXPECT_THAT(why("open"), HasSubstr("is not supported by this version of Shoal yet"));
+  EXPECT_EQ(why("nope"), "network nope not found");
+  EXPECT_EQ(why("none"), "resolved");
+}
+
+TEST_F(Networks, ContainersJoinAndLeaveByHand) {
+  EXPECT_EQ(post("/networks/bridge/connect", R"({"Container":"c1"})").status, 200);
+  EXPECT_EQ(post("/networks/bridge/connect",
+                 R"({"Container":"c1","EndpointConfig":{"Aliases":["a","b"],
+                     "IPAMConfig":{"IPv4Address":"10.1.0.9"}}})")
+                .status,
+            200);
+  EXPECT_EQ(post("/networks/bridge/disconnect", R"({"Container":"c1","Force":true})").status, 200);
+  EXPECT_EQ(post("/networks/gone/disconnect", R"({"Container":"c1"})").status, 200);
+  EXPECT_THAT(told_,
+              ElementsAre("c1-id joins bridge as 0 at ", "c1-id joins bridge as 2 at 10.1.0.9",
+                          "c1-id leaves bridge", "c1-id leaves gone"));
+}
+
+// --- bridges that users make
+
+TEST_F(Networks, ABridgeIsMadeShownAndRemoved) {
+  const Answer made = post("/networks/create", R"({"Name":"a b","Internal":true,
+      "Labels":{"k":"v"},"Options":{"com.docker.network.driver.mtu":"1400"},
+      "IPAM":{"Config":[{"Subnet":"10.5.0.0/24","IPRange":"10.5.0.128/25"}]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string id = json::parse(made.body)["Id"];
+  EXPECT_EQ(id.size(), 64u);
+  for (const std::string& ref : {id, id.substr(0, 12), std::string("a%20b")}) {
+    const json seen = shown(ref);
+    EXPECT_EQ(seen["Name"], "a b");
+    EXPECT_EQ(seen["Driver"], "bridge");
+    EXPECT_EQ(seen["Scope"], "local");
+    EXPECT_EQ(seen["Internal"], true);
+    EXPECT_EQ(seen["Labels"], json::parse(R"({"k":"v"})"));
+    EXPECT_EQ(seen["IPAM"]["Config"],
+              json::parse(R"([{"Subnet":"10.5.0.0/24","IPRange":"10.5.0.128/25",
+                               "Gateway":"10.5.0.1"}])"));
+  }
+  EXPECT_THAT(listed(R"({"type":["custom"],"scope":["local"]})"), ElementsAre("a b"));
+  EXPECT_EQ(del("/networks/" + id).status, 204);
+  EXPECT_EQ(message(get("/networks/" + id)), fmt::format("network {} not found", id));
+  EXPECT_THAT(events_, ElementsAre("create a b bridge", "destroy a b bridge"));
+}
+
+TEST_F(Networks, BridgesThatCannotBeAreRefusedInDockersWords) {
+  add("front");
+  ASSERT_EQ(post("/networks/create", R"({"Name":"there"})").status, 201);
+  const Refused kCases[] = {
+      {R"({"Name":"there"})", 409, "network with name there already exists"},
+      {R"({"Name":"front"})", 409, "network with name front already exists"},
+      {R"({"Name":"there","Driver":"overlay"})", 409, "network with name there already exists"},
+      {R"({"Name":" "})", 400, "invalid name: name is empty"},
+      {R"({"Name":"a","Ingress":true})", 403, "Ingress network can only be global scope network"},
+      {R"({"Name":"a","EnableIPv6":true})", 501, "IPv6 on bridge networks"},
+      {R"({"Name":"a","IPAM":{"Driver":"foo"}})", 400, "error during lookup of plugin foo"},
+      {R"({"Name":"a","IPAM":{"Config":[{"Subnet":"x"}]}})", 400, "invalid subnet x"},
+      {R"({"Name":"a","IPAM":{"Config":[{"Subnet":"10.6.0.5/24"}]}})", 400,
+       "it should be 10.6.0.0/24"},
+      {R"({"Name":"a","IPAM":{"Config":[{"Subnet":"10.6.0.0/24"},{"Subnet":"10.7.0.0/24"}]}})", 403,
+       "bridge driver doesn't support multiple subnets"},
+      {R"({"Name":"a","IPAM":{"Config":[{"Subnet":"172.17.5.0/24"}]}})", 403,
+       "Pool overlaps with other one on this address space"},
+      {R"({"Name":"a","IPAM":{"Config":[{"Subnet":"10.6.0.0/24","Gateway":"10.7.0.1"}]}})", 400,
+       "gateway 10.7.0.1"},
+      {R"({"Name":"a","Options":{"com.docker.network.driver.mtu":"x"}})", 400, "value: x"},
+      {R"({"Name":"a","Options":{"com.docker.network.driver.mtu":"-5"}})", 400,
+       "invalid MTU number: -5"},
+      {R"({"Name":"a","Options":{"com.docker.network.bridge.name":"averyveryverylong"}})", 400,
+       "invalid name of a link"},
+      {R"({"Name":"a","Options":{"com.docker.network.bridge.name":"eth0"}})", 409,
+       "the link eth0 exists on this host"},
+      {R"({"Name":"a","Options":{"com.docker.network.bridge.enable_icc":"false"}})", 501,
+       "enable_icc=false"},
+  };
+  for (const auto& [body, status, text] : kCases) {
+    const Answer answer = post("/networks/create", std::string(body));
+    EXPECT_EQ(answer.status, status) << body << answer.body;
+    EXPECT_THAT(message(answer), HasSubstr(text)) << body;
+  }
+  EXPECT_EQ(message(del("/networks/bridge")),
+            "bridge is a pre-defined network and cannot be removed");
+  EXPECT_THAT(listed(R"({"type":["custom"],"scope":["local"]})"), ElementsAre("there"));
+}
+
+TEST_F(Networks, ABridgeWithAContainerStays) {
+  ASSERT_EQ(post("/networks/create", R"({"Name":"used"})").status, 201);
+  ASSERT_EQ(post("/networks/create", R"({"Name":"free"})").status, 201);
+  ASSERT_EQ(post("/networks/create", R"({"Name":"kept","Labels":{"a":"b"}})").status, 201);
+  const std::string id = id_of("used");
+  ASSERT_TRUE(on_loop(network_.connect({.container_id = "c1", .network = id})));
+  const Answer refused = del("/networks/used");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(
+      message(refused),
+      fmt::format("error while removing network: network used id {} has active endpoints", id));
+  EXPECT_THAT(listed(R"({"dangling":["true"],"scope":["local"]})"),
+              UnorderedElementsAre("free", "kept"));
+  const Answer pruned = filtered("/networks/prune", R"({"label!":["a=b"]})", "POST");
+  EXPECT_EQ(json::parse(pruned.body)["NetworksDeleted"], json::parse(R"(["free"])"));
+  EXPECT_THAT(listed(R"({"type":["custom"],"scope":["local"]})"),
+              UnorderedElementsAre("kept", "used"));
 }
 
 // ---- Shoal's own: the kernel is compared with the plan.

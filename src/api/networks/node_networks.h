@@ -1,13 +1,17 @@
-// The networks that every node has by itself: bridge, host and none.
+// The networks that this node has by itself, as Docker's API shows them: bridge, host and none, and
+// the bridges that users made.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/event_bus.h"
 #include "codec/json_network.h"
-#include "netdriver/node_network.h"
+#include "containers/networks.h"
 
 namespace shoal::api {
 
@@ -18,22 +22,23 @@ bool is_predefined(std::string_view name);
 // none is the swarm's.
 std::optional<codec::NetworkResource> predefined_in_swarm(std::string_view name);
 
+Event event_of(const containers::NetworkEvent& event, Time now);
+
 class NodeNetworks {
  public:
-  // `network` is started before anything else is asked. `node`: a text that names this machine for
-  // good; the networks' ids are made from it. `created`: when the daemon started.
-  NodeNetworks(const netdriver::NodeNetwork& network, std::string_view node, Time created);
+  // This node's containers that are connected to the network of that id, by their ids.
+  using Members =
+      std::function<std::map<std::string, codec::NetworkContainer>(const std::string& network)>;
+  // `networks` is open before anything else is asked.
+  NodeNetworks(containers::Networks& networks, Members members);
 
-  // Without containers.
+  // Without containers. The predefined ones come first.
   std::vector<codec::NetworkResource> all() const;
   void add_containers(codec::NetworkResource& network) const;
 
  private:
-  codec::NetworkResource bridge() const;
-
-  const netdriver::NodeNetwork& network_;
-  const std::string node_;
-  const Time created_;
+  containers::Networks& networks_;
+  const Members members_;
 };
 
 }  // namespace shoal::api
