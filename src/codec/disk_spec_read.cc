@@ -71,7 +71,8 @@ model::Privileges get(const disk::Privileges& in) {
 model::NetworkAttachmentConfig get(const disk::NetworkAttachmentConfig& in, Fault&) {
   return {.target = in.target(),
           .aliases = strings_from(in.aliases()),
-          .driver_options = labels_from(in.driver_options())};
+          .driver_options = labels_from(in.driver_options()),
+          .addresses = strings_from(in.addresses())};
 }
 
 template <class T, class Messages>
@@ -216,6 +217,9 @@ model::TaskSpec get(const disk::TaskSpec& in, Fault& fault) {
   out.networks = get_all<model::NetworkAttachmentConfig>(in.networks(), fault);
   out.force_update = in.force_update();
   out.runtime = in.runtime();
+  if (in.has_attachment()) {
+    out.attachment = model::NetworkAttachmentSpec{in.attachment().container_id()};
+  }
   return out;
 }
 

@@ -70,6 +70,7 @@ void put(const model::NetworkAttachmentConfig& in, disk::NetworkAttachmentConfig
   out->set_target(in.target);
   put_strings(in.aliases, out->mutable_aliases());
   put_labels(in.driver_options, out->mutable_driver_options());
+  put_strings(in.addresses, out->mutable_addresses());
 }
 
 template <class Items, class Messages>
@@ -203,6 +204,7 @@ void put(const model::TaskSpec& in, disk::TaskSpec* out) {
   put_all(in.networks, out->mutable_networks());
   out->set_force_update(in.force_update);
   out->set_runtime(in.runtime);
+  if (in.attachment) out->mutable_attachment()->set_container_id(in.attachment->container_id);
 }
 
 void put(const model::Endpoint& in, disk::Endpoint* out) {

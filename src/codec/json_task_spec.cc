@@ -184,8 +184,14 @@ void encode_generic(JsonWriter& json, const std::vector<GenericResource>& resour
 }
 
 void encode_task_spec(JsonWriter& json, const TaskSpec& spec, bool with_runtime) {
-  json.begin_object().key("ContainerSpec");
-  encode_container_spec(json, spec.container);
+  json.begin_object();
+  if (spec.attachment) {
+    json.key("NetworkAttachmentSpec").begin_object();
+    json.field("ContainerID", spec.attachment->container_id).end_object();
+  } else {
+    json.key("ContainerSpec");
+    encode_container_spec(json, spec.container);
+  }
   if (spec.resources) {
     json.key("Resources").begin_object().key("Limits");
     encode_resources(json, spec.resources->limits);
@@ -207,7 +213,11 @@ void encode_task_spec(JsonWriter& json, const TaskSpec& spec, bool with_runtime)
     json.optional_field("Options", spec.log_driver->options).end_object();
   }
   json.field("ForceUpdate", spec.force_update);
-  if (with_runtime) json.field("Runtime", "container");
+  if (spec.attachment) {
+    json.field("Runtime", model::kAttachmentRuntime);
+  } else if (with_runtime) {
+    json.field("Runtime", "container");
+  }
   json.end_object();
 }
 

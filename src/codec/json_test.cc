@@ -78,6 +78,9 @@ TEST(ServiceJson, EveryFieldOfTheModelGoesThereAndBack) {
   model::TaskSpec task = *full.task;
   task.container.registry_auth.clear();  // Never printed: it is a password.
   task.runtime = "container";
+  task.attachment.reset();  // No service has one, nor addresses that it asks for.
+  task.networks[0].addresses.clear();
+  full.networks[0].addresses.clear();
   // A runtime config has no file, and a secret is never one.
   for (auto* files : {&task.container.secrets, &task.container.configs}) {
     for (auto& file : *files) file.runtime = false;
@@ -278,6 +281,25 @@ TEST(TaskJson, ARunningTaskIsPrintedAsDockerPrintsIt) {
       R"("Timestamp":"2023-11-14T22:13:20.454640152Z","State":"running","Message":"started",)"
       R"("ContainerStatus":{"ContainerID":"4222d7a8b088","PID":22391,"ExitCode":0},)"
       R"("PortStatus":{}},"DesiredState":"running"})");
+}
+
+TEST(TaskJson, AnAttachmentShowsItsContainerAndNoService) {
+  model::TaskSpec spec;
+  spec.attachment = model::NetworkAttachmentSpec{.container_id = "4222d7a8b088"};
+  spec.networks = {{.target = "net1", .aliases = {"db"}, .driver_options = {}}};
+  model::Task task;
+  task.id = model::TaskId::of("t1");
+  task.node_id = model::NodeId::of("n1");
+  task.spec = std::make_shared<const model::TaskSpec>(spec);
+  JsonWriter json;
+  TaskEncoder encoder;
+  encoder.encode(json, task);
+  const std::string text = json.take();
+  EXPECT_THAT(text, HasSubstr(R"("Spec":{"NetworkAttachmentSpec":{"ContainerID":"4222d7a8b088"},)"
+                              R"("Networks":[{"Target":"net1","Aliases":["db"]}],)"
+                              R"("ForceUpdate":0,"Runtime":"attachment"},"ServiceID":"",)"
+                              R"("NodeID":"n1")"));
+  EXPECT_EQ(model::task_name(task), ".n1.t1");
 }
 
 TEST(NodeJson, ManagersShowReachabilityAndSpecsGoBothWays) {

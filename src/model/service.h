@@ -69,9 +69,19 @@ struct NetworkAttachmentConfig {
   std::string target;  // id or name of the network
   std::vector<std::string> aliases;
   Labels driver_options;
+  std::vector<std::string> addresses;  // wanted, at most one a family; of a NetworkAttachmentSpec
 
   bool operator==(const NetworkAttachmentConfig&) const = default;
 };
+
+// A container that a user runs on a node by himself, as a member of attachable networks.
+struct NetworkAttachmentSpec {
+  std::string container_id;
+
+  bool operator==(const NetworkAttachmentSpec&) const = default;
+};
+
+inline constexpr std::string_view kAttachmentRuntime = "attachment";
 
 struct TaskSpec {
   ContainerSpec container;
@@ -81,7 +91,10 @@ struct TaskSpec {
   std::optional<Driver> log_driver;
   std::vector<NetworkAttachmentConfig> networks;
   uint64_t force_update = 0;
-  std::string runtime;  // "", "container"; others are refused
+  std::string runtime;  // "", "container"; "attachment" with the next; others are refused
+  // The task runs nothing and belongs to no service: it stands for that container of its node, and
+  // `networks` names the one network in question.
+  std::optional<NetworkAttachmentSpec> attachment;
 
   bool operator==(const TaskSpec&) const = default;
 };

@@ -34,9 +34,9 @@ struct TaskStatus {
 struct Task {
   TaskId id;
   Meta meta;
-  ServiceId service_id;
-  uint64_t slot = 0;  // 1.. for replicated, 0 for global
-  NodeId node_id;     // empty until assigned
+  ServiceId service_id;  // empty: an attachment
+  uint64_t slot = 0;     // 1.. for replicated, 0 for global
+  NodeId node_id;        // empty until assigned
   // Shared by all tasks of one service and spec version.
   Ref<TaskSpec> spec;
   Ref<Annotations> service_annotations;
@@ -50,6 +50,11 @@ struct Task {
 
   bool operator==(const Task& other) const;  // compares the shared parts by value
 };
+
+// The task stands for a container that a user runs on its node (TaskSpec::attachment).
+inline bool is_attachment(const Task& task) {
+  return task.spec && task.spec->attachment;
+}
 
 // "web.2.<task id>", and with the node's id in place of the slot for global services.
 std::string task_name(const Task& task);

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "model/attach_protocol.h"
 #include "model/cluster.h"
 #include "model/join_protocol.h"
 #include "model/log_protocol.h"
@@ -175,11 +176,20 @@ inline ContainerSpec full_container_spec() {
 
 inline NetworkAttachmentConfig full_network_attachment_config() {
   NetworkAttachmentConfig network;
-  auto& [target, aliases, driver_options] = network;
+  auto& [target, aliases, driver_options, addresses] = network;
   target = "front";
   aliases = {"www"};
   driver_options = {{"mtu", "1400"}};
+  addresses = {"10.0.1.9"};
   return network;
+}
+
+inline AttachRequest full_attach_request() {
+  AttachRequest request;
+  auto& [network, container_id] = request;
+  network = full_network_attachment_config();
+  container_id = "c0ffee";
+  return request;
 }
 
 inline RestartPolicy full_restart_policy() {
@@ -204,8 +214,8 @@ inline Placement full_placement() {
 
 inline TaskSpec full_task_spec() {
   TaskSpec spec;
-  auto& [container, resources, restart, placement, log_driver, networks, force_update, runtime] =
-      spec;
+  auto& [container, resources, restart, placement, log_driver, networks, force_update, runtime,
+         attachment] = spec;
   container = full_container_spec();
   resources = ResourceRequirements{full_resources(1), full_resources(2)};
   restart = full_restart_policy();
@@ -214,6 +224,7 @@ inline TaskSpec full_task_spec() {
   networks = {full_network_attachment_config()};
   force_update = 4;
   runtime = "container";
+  attachment = NetworkAttachmentSpec{.container_id = "c0ffee"};
   return spec;
 }
 

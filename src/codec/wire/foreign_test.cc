@@ -70,7 +70,10 @@ TEST(Foreign, ALimitOfProcessesAloneMakesRequirements) {
 }
 
 TEST(Foreign, OtherRuntimesAreNamed) {
-  EXPECT_EQ(task_of(part(3, part(8, text(1, "id")))).spec->runtime, "attachment");
+  const auto attachment = task_of(part(3, part(8, text(1, "id")))).spec;
+  EXPECT_EQ(attachment->runtime, "attachment");
+  EXPECT_EQ(attachment->attachment.value().container_id, "id");
+  EXPECT_EQ(attachment->container, model::ContainerSpec());
   EXPECT_EQ(task_of(part(3, part(10, text(1, "plugin")))).spec->runtime, "plugin");
   EXPECT_EQ(task_of(part(3, part(10))).spec->runtime, "generic");
   EXPECT_EQ(task_of(part(3, part(1))).spec->runtime, "container");

@@ -2,6 +2,7 @@
 // wrong number shows although both directions agree on it.
 #include <gmock/gmock.h>
 
+#include "codec/wire/attachments.h"
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
@@ -71,15 +72,17 @@ std::string resources(uint32_t field, int64_t seed) {
 }
 
 std::string full_spec() {
-  return part(3, full_container(),
-              part(2, resources(1, 1),
-                   part(2, number(1, 1'500'000'002), number(2, (int64_t(1) << 40) + 2), generic(3),
-                        number(1000, 102))),
-              part(4, number(1, 1), part(2), number(3, 3), part(4, number(1, 60))),
-              part(5, text(1, "node.role==worker"), part(2, part(1, text(1, "node.labels.zone"))),
-                   part(3, text(1, "amd64"), text(2, "linux")), number(4, 2)),
-              driver(6, "json-file"),
-              part(7, text(1, "front"), text(2, "www"), entry(4, "mtu", "1400")), number(9, 4));
+  return part(
+      3, full_container(),
+      part(2, resources(1, 1),
+           part(2, number(1, 1'500'000'002), number(2, (int64_t(1) << 40) + 2), generic(3),
+                number(1000, 102))),
+      part(4, number(1, 1), part(2), number(3, 3), part(4, number(1, 60))),
+      part(5, text(1, "node.role==worker"), part(2, part(1, text(1, "node.labels.zone"))),
+           part(3, text(1, "amd64"), text(2, "linux")), number(4, 2)),
+      driver(6, "json-file"),
+      part(7, text(1, "front"), text(2, "www"), text(3, "10.0.1.9"), entry(4, "mtu", "1400")),
+      part(8, text(1, "c0ffee")), number(9, 4), text(1000, "container"));
 }
 
 std::string full_status(uint32_t field) {
@@ -177,6 +180,14 @@ TEST(Numbers, OfTheLogBroker) {
                      time(2, 1'700'000'000, 1), number(3, 2),
                      text(4, std::string_view("a\0\xff\n", 4)), entry(5, "tag", "x")) +
                 part(2, part(1)) + number(3, 1));
+}
+
+TEST(Numbers, OfTheResourceAllocator) {
+  EXPECT_EQ(
+      encode(model::full_attach_request()),
+      part(1, text(1, "front"), text(2, "www"), text(3, "10.0.1.9"), entry(4, "mtu", "1400")) +
+          text(2, "c0ffee"));
+  EXPECT_EQ(encode_attachment(model::TaskId::of("task1")), text(1, "task1"));
 }
 
 TEST(Numbers, OfReach) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 
+#include "codec/wire/attachments.h"
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
@@ -250,6 +251,23 @@ TEST(RoundTrip, CertificateMessagesComeBack) {
   EXPECT_EQ(decode_status_request(encode_status_request(node)), node);
   EXPECT_EQ(decode_issued_certificate(encode(model::full_issued_certificate())),
             model::full_issued_certificate());
+}
+
+TEST(RoundTrip, AnAttachmentIsNoContainer) {
+  const Task task = with_spec([](model::TaskSpec& spec) {
+    spec.runtime = model::kAttachmentRuntime;
+    spec.attachment = model::NetworkAttachmentSpec{.container_id = "c0ffee"};
+  });
+  EXPECT_EQ(through_the_wire(task), task);
+}
+
+TEST(RoundTrip, WhatIsAskedForAContainerComesBack) {
+  const model::AttachRequest request = model::full_attach_request();
+  EXPECT_EQ(decode_attach_request(encode(request)), request);
+  EXPECT_EQ(decode_attach_request(""), model::AttachRequest{});
+  EXPECT_EQ(decode_attachment(encode_attachment(model::TaskId::of("t1"))), model::TaskId::of("t1"));
+  EXPECT_EQ(decode_attachment("").error().message, "attachment: attachment_id: invalid id \"\"");
+  EXPECT_FALSE(decode_attachment(std::string(5000, 'x')));
 }
 
 TEST(RoundTrip, ReachMessagesComeBack) {

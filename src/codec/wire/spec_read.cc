@@ -98,12 +98,6 @@ model::Privileges get(const pb::Privileges& in, Fault& fault) {
   return out;
 }
 
-model::NetworkAttachmentConfig get(const pb::NetworkAttachmentConfig& in, Fault& fault) {
-  return {.target = in.target(),
-          .aliases = strings_from(in.aliases(), "network aliases", fault),
-          .driver_options = labels_from(in.driver_options(), "network driver options", fault)};
-}
-
 // all_from() for the kinds that only this file knows.
 template <class T, class Messages>
 std::vector<T> list(const Messages& in, const char* what, Fault& fault) {
@@ -186,23 +180,33 @@ void get_resources(const pb::TaskSpec& in, model::TaskSpec& out, Fault& fault) {
 
 std::string runtime_of(const pb::TaskSpec& in) {
   if (in.has_runtime()) return in.runtime();
-  if (in.has_attachment()) return "attachment";
+  if (in.has_attachment()) return std::string(model::kAttachmentRuntime);
   if (in.has_generic()) return in.generic().kind().empty() ? "generic" : in.generic().kind();
   return std::string(kContainerRuntime);
 }
 
 }  // namespace
 
+model::NetworkAttachmentConfig get(const pb::NetworkAttachmentConfig& in, Fault& fault) {
+  return {.target = in.target(),
+          .aliases = strings_from(in.aliases(), "network aliases", fault),
+          .driver_options = labels_from(in.driver_options(), "network driver options", fault),
+          .addresses = strings_from(in.addresses(), "network addresses", fault)};
+}
+
 model::TaskSpec get(const pb::TaskSpec& in, Fault& fault) {
   model::TaskSpec out;
-  out.container = get(in.container(), fault);
+  if (in.has_container() || !in.has_attachment()) out.container = get(in.container(), fault);
   get_resources(in, out, fault);
   if (in.has_restart()) out.restart = get(in.restart(), fault);
   if (in.has_placement()) out.placement = get(in.placement(), fault);
   if (in.has_log_driver()) out.log_driver = get(in.log_driver(), fault);
-  out.networks = list<model::NetworkAttachmentConfig>(in.networks(), "networks", fault);
+  out.networks = all_from<model::NetworkAttachmentConfig>(in.networks(), "networks", fault);
   out.force_update = in.force_update();
   out.runtime = runtime_of(in);
+  if (in.has_attachment()) {
+    out.attachment = model::NetworkAttachmentSpec{in.attachment().container_id()};
+  }
   return out;
 }
 

@@ -111,12 +111,6 @@ void put(const model::Privileges& in, pb::Privileges* out) {
   if (!in.selinux_json.empty()) put_selinux(in.selinux_json, out->mutable_selinux());
 }
 
-void put(const model::NetworkAttachmentConfig& in, pb::NetworkAttachmentConfig* out) {
-  out->set_target(in.target);
-  put_strings(in.aliases, out->mutable_aliases());
-  put_labels(in.driver_options, out->mutable_driver_options());
-}
-
 // What a process is given and what surrounds it; the rest is in put(ContainerSpec).
 void put_process(const model::ContainerSpec& in, pb::ContainerSpec* out) {
   put_strings(in.command, out->mutable_command());
@@ -182,17 +176,27 @@ void put(const model::Placement& in, pb::Placement* out) {
 
 }  // namespace
 
+void put(const model::NetworkAttachmentConfig& in, pb::NetworkAttachmentConfig* out) {
+  out->set_target(in.target);
+  put_strings(in.aliases, out->mutable_aliases());
+  put_strings(in.addresses, out->mutable_addresses());
+  put_labels(in.driver_options, out->mutable_driver_options());
+}
+
 void put(const model::TaskSpec& in, pb::TaskSpec* out) {
-  put(in.container, out->mutable_container());
+  // Elsewhere a task is either of the two.
+  const bool runs = !in.attachment || in.container != model::ContainerSpec();
+  if (runs) put(in.container, out->mutable_container());
+  if (in.attachment) out->mutable_attachment()->set_container_id(in.attachment->container_id);
   if (in.resources) put(*in.resources, out);
   if (in.restart) put(*in.restart, out->mutable_restart());
   if (in.placement) put(*in.placement, out->mutable_placement());
   if (in.log_driver) put(*in.log_driver, out->mutable_log_driver());
-  for (const model::NetworkAttachmentConfig& network : in.networks) {
-    put(network, out->add_networks());
-  }
+  put_all(in.networks, out->mutable_networks());
   out->set_force_update(in.force_update);
-  if (in.runtime != kContainerRuntime) out->set_runtime(in.runtime);
+  if (in.runtime != (in.attachment ? model::kAttachmentRuntime : kContainerRuntime)) {
+    out->set_runtime(in.runtime);
+  }
 }
 
 void put(const model::Endpoint& in, pb::Endpoint* out) {

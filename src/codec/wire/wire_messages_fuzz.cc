@@ -1,6 +1,7 @@
 // Every message of the node protocol but assignments, each read from the same bytes: what decodes,
 // encodes to bytes that decode to the same.
 #include "base/check.h"
+#include "codec/wire/attachments.h"
 #include "codec/wire/ca.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/log_broker.h"
@@ -37,6 +38,8 @@ void run(std::string_view input) {
   round_trip(input, wire::decode_issued_certificate, any);
   round_trip(input, wire::decode_log_subscription, any);
   round_trip(input, wire::decode_log_publication, any);
+  round_trip(input, wire::decode_attach_request, any);
+  round_trip(input, wire::decode_attachment, wire::encode_attachment);
   round_trip(input, wire::decode_reach_call, wire::encode_reach_call);
   round_trip(input, wire::decode_reach_input, any);
   round_trip(input, wire::decode_reach_output, any);
@@ -50,6 +53,7 @@ std::vector<std::string> seeds() {
           wire::encode(model::full_issued_certificate()),
           wire::encode(model::full_log_subscription()),
           wire::encode(model::full_log_publication()),
+          wire::encode(model::full_attach_request()),
           wire::encode_reach_call(model::ReachId::of("reach1")),
           wire::encode(model::full_reach_input()),
           wire::encode(model::full_reach_output()),
