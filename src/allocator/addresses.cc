@@ -19,6 +19,15 @@ std::optional<IpAddress> address_in(const std::string& cidr) {
   return subnet ? std::optional(subnet->address) : std::nullopt;
 }
 
+// The first of this family.
+std::optional<IpAddress> wanted_of(std::span<const std::string> wanted, bool v4) {
+  for (const std::string& text : wanted) {
+    const auto address = IpAddress::parse(text);
+    if (address && address->is_v4() == v4) return *address;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 AddressTable::Pool* AddressTable::Family::with_room() {
@@ -58,21 +67,50 @@ AddressTable::Pool* AddressTable::find(OfNetwork& network, const IpAddress& addr
   return at == pools.end() ? nullptr : &*at;
 }
 
-Result<std::vector<std::string>> AddressTable::take(const model::Network& network) {
+Result<std::string> AddressTable::take_one(OfNetwork& network, const IpAddress& address) {
+  Pool* pool = find(network, address);
+  if (!pool) {
+    return invalid_argument(
+        "Invalid address {}: It does not belong to any of this network's subnets", address.str());
+  }
+  RETURN_IF_ERROR(pool->addresses.take(address));
+  return Subnet{address, pool->subnet.length}.str();
+}
+
+Result<std::vector<std::string>> AddressTable::take(const model::Network& network,
+                                                    std::span<const std::string> wanted) {
   const auto at = networks_.find(network.id);
-  std::vector<Pool*> from;
+  if (at == networks_.end()) return unavailable("network {} has no addresses", network.id);
+  std::vector<std::string> taken;
+  const auto refuse = [&](Error why) {
+    give_back(network.id, taken);
+    return std::unexpected(std::move(why));
+  };
+  std::vector<Pool*> from;  // null in the place of one that is taken already
   for (const bool v4 : {true, false}) {
-    if (at == networks_.end()) break;
     Family& family = v4 ? at->second.v4 : at->second.v6;
-    if (family.pools.empty()) continue;
-    from.push_back(family.with_room());
-    if (from.back()) continue;
-    return unavailable("no available {} addresses on this network's address pools: {} ({})",
-                       v4 ? "IPv4" : "IPv6", network.name(), network.id);
+    if (const auto address = wanted_of(wanted, v4)) {
+      auto one = take_one(at->second, *address);
+      if (!one) return refuse(std::move(one).error());
+      taken.push_back(*std::move(one));
+      from.push_back(nullptr);
+    } else if (Pool* pool = family.with_room()) {
+      from.push_back(pool);
+    } else if (!family.pools.empty()) {
+      return refuse(
+          {ErrorCode::Unavailable,
+           fmt::format("no available {} addresses on this network's address pools: {} ({})",
+                       v4 ? "IPv4" : "IPv6", network.name(), network.id)});
+    }
   }
   if (from.empty()) return unavailable("network {} has no addresses", network.id);
   std::vector<std::string> addresses;
+  auto next_taken = taken.begin();
   for (Pool* pool : from) {
+    if (!pool) {
+      addresses.push_back(*next_taken++);
+      continue;
+    }
     ASSIGN_OR_RETURN(const IpAddress address, pool->addresses.take());
     addresses.push_back(Subnet{address, pool->subnet.length}.str());
   }

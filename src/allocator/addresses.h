@@ -18,9 +18,12 @@ class AddressTable {
   // With all addresses in it.
   void remove(const model::NetworkId& id) { networks_.erase(id); }
 
-  // One address of each family that the network has, as CIDR text with the subnet's prefix length.
-  // Unavailable, in Docker's words, when there is none of one family; then none is taken.
-  Result<std::vector<std::string>> take(const model::Network& network);
+  // One address of each family that the network has, as CIDR text with the subnet's prefix length;
+  // of a family that `wanted` names an address of, that one. In Docker's words: Unavailable when
+  // there is none of one family, InvalidArgument for one that the network does not have, Conflict
+  // for one that is taken; then none is taken.
+  Result<std::vector<std::string>> take(const model::Network& network,
+                                        std::span<const std::string> wanted = {});
   // What is stored: CIDR texts. What cannot be read or is taken already is left alone.
   void hold(const model::NetworkId& id, std::span<const std::string> addresses);
   void give_back(const model::NetworkId& id, std::span<const std::string> addresses);
@@ -45,6 +48,7 @@ class AddressTable {
     Family v4, v6;
   };
   Pool* find(OfNetwork& network, const network::IpAddress& address);
+  Result<std::string> take_one(OfNetwork& network, const network::IpAddress& address);
 
   std::map<model::NetworkId, OfNetwork> networks_;
 };

@@ -53,6 +53,28 @@ TEST_F(AddressTableTest, GatewayAndAuxiliaryAddressesAreNobodys) {
               ElementsAre("no available IPv4 addresses on this network's address pools: net (n)"));
 }
 
+TEST_F(AddressTableTest, OneThatIsWantedIsGivenWhenItIsFree) {
+  have({config("10.0.0.0/29", "10.0.0.1"), config("fd00::/64", "fd00::1")});
+  const auto take_wanted = [&](std::vector<std::string> wanted) {
+    const auto taken = table.take(net, wanted);
+    return taken ? *taken : std::vector<std::string>{taken.error().message};
+  };
+  EXPECT_THAT(take_wanted({"10.0.0.5"}), ElementsAre("10.0.0.5/29", "fd00::2/64"));
+  EXPECT_THAT(take_wanted({"fd00::9"}), ElementsAre("10.0.0.2/29", "fd00::9/64"));
+  EXPECT_THAT(take_wanted({"fd00::a", "10.0.0.3"}), ElementsAre("10.0.0.3/29", "fd00::a/64"));
+  const uint64_t left = table.free_count(net.id);
+  EXPECT_THAT(take_wanted({"10.0.0.5"}), ElementsAre("Address already in use"));
+  EXPECT_THAT(take_wanted({"10.0.0.4", "fd00::9"}), ElementsAre("Address already in use"));
+  for (const std::string text : {"10.0.0.1", "10.0.1.1", "fd01::1"}) {
+    EXPECT_THAT(take_wanted({text}),
+                ElementsAre("Invalid address " + text +
+                            ": It does not belong to any of this network's subnets"));
+  }
+  EXPECT_EQ(table.free_count(net.id), left) << "a refusal takes nothing";
+  give_back({"10.0.0.5/29"});
+  EXPECT_THAT(take_wanted({"10.0.0.5"}), ElementsAre("10.0.0.5/29", "fd00::3/64"));
+}
+
 TEST_F(AddressTableTest, AddressesComeFromTheRangeOnly) {
   have({{.subnet = "10.0.0.0/16", .range = "10.0.5.0/30", .gateway = "10.0.0.1", .auxiliary = {}}});
   EXPECT_EQ(table.free_count(net.id), 4u);

@@ -17,6 +17,9 @@
 // over from a batch, so an older batch that arrives after reset() changes nothing: who holds
 // something is in holders_.
 //
+// A container that a user attaches to a network (TaskSpec::attachment) has the addresses that he
+// asks for, or waits for them like the others.
+//
 // Tasks that were told to stop before they got anywhere are ended here (state SHUTDOWN): no agent
 // will ever report them.
 //
@@ -66,6 +69,8 @@ class Allocator {
   void plan_node(const model::NodeId& id, store::Plan& plan);
   void plan_service(const model::ServiceId& id, store::Plan& plan);
   void plan_task(const model::TaskId& id, Time now, store::Plan& plan);
+  void go_on(const model::Task& stored, model::Ref<model::Endpoint> endpoint,
+             const Outcome<std::vector<Target>>& targets, Time now, store::Plan& plan);
 
   Seen& look_at(const model::Service& service, store::Plan& plan);
   Outcome<model::Ref<model::Endpoint>> endpoint_of(const model::Service& service,
@@ -76,7 +81,8 @@ class Allocator {
   const Outcome<std::vector<Target>>& targets_of(Seen& seen, const model::Service& service,
                                                  const model::Task& task);
   Outcome<std::vector<model::NetworkAttachment>> attach(const std::vector<Target>& targets);
-  Outcome<std::vector<std::string>> take_addresses(const model::Network& network);
+  Outcome<std::vector<std::string>> take_addresses(const model::Network& network,
+                                                   std::span<const std::string> wanted = {});
   void give_back(const model::NetworkId& network, std::span<const std::string> addresses);
   // Of `old`, those that are not in `kept`.
   void give_back_vips(const model::Endpoint* old, const std::vector<model::VirtualIp>& kept);

@@ -1,5 +1,6 @@
 // Networks, virtual addresses, addresses of tasks and nodes.
 #include "allocator/testing.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::allocator {
 namespace {
@@ -465,6 +466,49 @@ TEST_F(NetworksTest, PlansAreBoundedHoweverMuchIsDue) {
     ASSERT_EQ(task->status.state, TaskState::Pending);
     EXPECT_TRUE(seen.insert(texts_of(task->networks).front()).second);
   }
+}
+
+TEST_F(NetworksTest, AnAttachedContainerHasAnAddressUntilItEndsOrIsDetached) {
+  network("a", "10.7.0.0/16");
+  settle();
+  swarm.create(store::attachment("one", "n1", "a"));
+  swarm.create(store::attachment("two", "n1", "a", TaskState::New, {"10.7.0.9"}));
+  settle();
+  EXPECT_THAT(addresses("one"), ElementsAre("a 10.7.0.2/16"));
+  EXPECT_THAT(addresses("two"), ElementsAre("a 10.7.0.9/16"));
+  EXPECT_THAT(swarm.task_ref("one")->networks.at(0).aliases, ElementsAre("db"));
+  EXPECT_EQ(state_of("one"), TaskState::Pending);
+  EXPECT_EQ(swarm.task_ref("one")->endpoint, nullptr);
+
+  swarm.create(store::attachment("three", "n1", "a", TaskState::New, {"10.7.0.9"}));
+  swarm.create(store::attachment("four", "n1", "a", TaskState::New, {"10.8.0.9"}));
+  settle();
+  EXPECT_EQ(state_of("three"), TaskState::New);
+  EXPECT_EQ(swarm.task_ref("three")->status.message, "waiting for an address");
+  EXPECT_EQ(error_of("three"), "Address already in use");
+  EXPECT_THAT(error_of("four"), StartsWith("Invalid address 10.8.0.9"));
+  set_state("two", TaskState::Failed);
+  settle();
+  EXPECT_THAT(addresses("three"), ElementsAre("a 10.7.0.9/16"));
+  swarm.remove(TaskId::of("three"));
+  swarm.create(store::attachment("five", "n1", "a", TaskState::New, {"10.7.0.9"}));
+  settle();
+  EXPECT_THAT(addresses("five"), ElementsAre("a 10.7.0.9/16"));
+}
+
+TEST_F(NetworksTest, ANewLeaderKnowsTheAddressesOfAttachments) {
+  network("a", "10.7.0.0/16");
+  settle();
+  swarm.create(store::attachment("one", "n1", "a"));
+  settle();
+  set_state("one", TaskState::Running);
+  allocator.reset(swarm.read());
+  swarm.create(store::attachment("two", "n1", "a", TaskState::New, {"10.7.0.2"}));
+  swarm.create(store::attachment("three", "n1", "nope"));
+  settle();
+  EXPECT_EQ(error_of("two"), "Address already in use");
+  EXPECT_EQ(error_of("three"), "network nope not found");
+  EXPECT_THAT(addresses("one"), ElementsAre("a 10.7.0.2/16"));
 }
 
 }  // namespace

@@ -49,8 +49,9 @@ bool has_vips_in(const Endpoint& endpoint, const std::vector<Target>& targets) {
 
 }  // namespace
 
-Outcome<std::vector<std::string>> Allocator::take_addresses(const model::Network& network) {
-  auto addresses = addresses_.take(network);
+Outcome<std::vector<std::string>> Allocator::take_addresses(const model::Network& network,
+                                                            std::span<const std::string> wanted) {
+  auto addresses = addresses_.take(network, wanted);
   if (addresses) return *std::move(addresses);
   return std::unexpected(Blocked{
       {Kind::Address, network.id.str()}, "waiting for an address", addresses.error().message});
@@ -180,7 +181,7 @@ Outcome<std::vector<NetworkAttachment>> Allocator::attach(const std::vector<Targ
   std::vector<NetworkAttachment> attachments;
   attachments.reserve(targets.size());
   for (const Target& target : targets) {
-    auto addresses = take_addresses(*target.network);
+    auto addresses = take_addresses(*target.network, target.addresses);
     if (!addresses) {
       for (const auto& one : attachments) give_back(one.network, one.addresses);
       return std::unexpected(std::move(addresses).error());
@@ -200,21 +201,29 @@ void Allocator::plan_task(const model::TaskId& id, Time now, store::Plan& plan) 
     set_status(*stored, TaskState::Shutdown, "shutdown", "", now, plan);
     return;
   }
+  if (model::is_attachment(*stored)) {
+    return go_on(*stored, nullptr, find_targets(*tables_, stored->spec->networks), now, plan);
+  }
   const auto service = tables_->services().get(stored->service_id);
   if (!service) return;  // The reaper takes the tasks of a service that is gone.
   Seen& seen = look_at(*service, plan);
   if (!seen.endpoint) {
     return block(*stored, {Kind::Service, service->id.str()}, seen.endpoint.error(), now, plan);
   }
-  const auto& targets = targets_of(seen, *service, *stored);
-  if (!targets) return block(*stored, targets.error().cause, targets.error(), now, plan);
+  go_on(*stored, *seen.endpoint, targets_of(seen, *service, *stored), now, plan);
+}
+
+// With an address in each of the networks.
+void Allocator::go_on(const Task& stored, Ref<Endpoint> endpoint,
+                      const Outcome<std::vector<Target>>& targets, Time now, store::Plan& plan) {
+  if (!targets) return block(stored, targets.error().cause, targets.error(), now, plan);
   auto attachments = attach(*targets);
   if (!attachments) {
-    return block(*stored, attachments.error().cause, attachments.error(), now, plan);
+    return block(stored, attachments.error().cause, attachments.error(), now, plan);
   }
-  if (!attachments->empty()) holders_.insert(id);
-  Task task = *stored;
-  task.endpoint = *seen.endpoint;
+  if (!attachments->empty()) holders_.insert(stored.id);
+  Task task = stored;
+  task.endpoint = std::move(endpoint);
   task.networks = *std::move(attachments);
   set_status(std::move(task), TaskState::Pending, "pending task scheduling", "", now, plan);
 }

@@ -66,6 +66,8 @@ Outcome<std::vector<Target>> find_targets(const store::Tables& tables,
         target.aliases.push_back(alias);
       }
     }
+    target.addresses.insert(target.addresses.end(), config.addresses.begin(),
+                            config.addresses.end());
   }
   return targets;
 }
@@ -77,7 +79,7 @@ Outcome<Target> find_ingress(const store::Tables& tables, const NetworkId& ingre
                    "the swarm has no ingress network to publish ports in");
   }
   if (!network->allocation) return not_allocated(*network);
-  return Target{network, {}};
+  return Target{network, {}, {}};
 }
 
 std::vector<Cause> causes_of(const Network& network) {

@@ -20,10 +20,11 @@ struct Blocked {
 template <class T>
 using Outcome = std::expected<T, Blocked>;
 
-// An allocated network and what a task is to be called in it.
+// An allocated network, what a task is to be called in it and which addresses it wants.
 struct Target {
   model::Ref<model::Network> network;
   std::vector<std::string> aliases;
+  std::vector<std::string> addresses;
 };
 
 // The networks of a service's tasks; the deprecated place counts when the other one is empty.

@@ -10,6 +10,7 @@
 #include "api/swarm.h"
 #include "api/tasks.h"
 #include "api/testing_swarm.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::api {
 namespace {
@@ -340,6 +341,18 @@ TEST_F(SwarmObjects, TasksAreFilteredByWhatTheyAreAndShouldBe) {
             "Invalid desired-state filter: 'x'");
   EXPECT_EQ(json::parse(get("/tasks/t07").body)["Slot"], 7);
   EXPECT_EQ(json::parse(get("/tasks/web.7.t07").body)["Slot"], 7);
+}
+
+TEST_F(SwarmObjects, ContainersOfUsersAreShownWhenTheyAreAskedFor) {
+  write([](store::WriteTx& tx) { return tx.create(store::attachment("one", "n1", "net1")); });
+  const auto ids = [&](const std::string& path) { return json::parse(get(path).body); };
+  EXPECT_EQ(ids("/tasks"), json::array());
+  EXPECT_EQ(json::parse(filtered("/tasks", R"({"runtime":["container"]})").body), json::array());
+  const json shown = json::parse(filtered("/tasks", R"({"runtime":["attachment"]})").body);
+  ASSERT_EQ(shown.size(), 1u);
+  EXPECT_EQ(shown[0]["Spec"]["NetworkAttachmentSpec"]["ContainerID"], std::string(64, 'c'));
+  EXPECT_FALSE(shown[0]["Spec"].contains("ContainerSpec"));
+  EXPECT_EQ(ids("/tasks/one")["ServiceID"], "");
 }
 
 TEST_F(SwarmObjects, ATaskOfANodeThatIsDownIsNotShownAsRunning) {

@@ -65,6 +65,13 @@ bool up_to_date(const Task& task, const Services& services) {
          ports(task.endpoint) == ports(service.endpoint);
 }
 
+// Docker shows containers that users attached to networks only when asked to.
+bool runtime_allowed(const FilterValues& filters, const Task& task) {
+  if (!model::is_attachment(task)) return filter_allows(filters, "runtime", "container");
+  return filters.contains("runtime") &&
+         filter_allows(filters, "runtime", model::kAttachmentRuntime);
+}
+
 bool fits(const FilterValues& filters, const Task& task, const Services& services) {
   const auto prefix_of = [](std::string_view text) {
     return [text](const std::string& prefix) { return text.starts_with(prefix); };
@@ -76,8 +83,7 @@ bool fits(const FilterValues& filters, const Task& task, const Services& service
          filter_allows(filters, "service", task.service_id.view()) &&
          filter_allows(filters, "node", task.node_id.view()) &&
          filter_allows(filters, "desired-state", desired_word(task)) &&
-         filter_allows(filters, "runtime", "container") &&
-         filter_allows_labels(filters, "label", labels) &&
+         runtime_allowed(filters, task) && filter_allows_labels(filters, "label", labels) &&
          (!name_wanted || filter_allows_any(filters, "name", prefix_of(model::task_name(task)))) &&
          (!filters.contains("_up-to-date") || up_to_date(task, services));
 }

@@ -1,6 +1,7 @@
 #include "dispatcher/network_feed.h"
 
 #include "dispatcher/support_test.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::dispatcher {
 namespace {
@@ -97,6 +98,40 @@ TEST_F(NetworkFeedTest, AContainerWithoutAServiceIsFoundByItsAliases) {
   start();
   join("n1");
   EXPECT_THAT(told["n1"].get<model::EndpointView>("net1 task " + id).names, ElementsAre("db"));
+}
+
+TEST_F(NetworkFeedTest, AnAttachmentIsToldOfByItsAliasesUntilItIsDetached) {
+  shoal_node("n1"), shoal_node("n2");
+  network("net1");
+  swarm.service("web");
+  task("web", TaskState::Running, "n2", {"net1"});
+  start();
+  join("n1"), join("n2");
+  acknowledge_all();
+  model::Task one = store::attachment("one", "n1", "net1", TaskState::Assigned);
+  one.networks = {
+      {.network = model::NetworkId::of("net1"), .addresses = {"10.0.1.77/16"}, .aliases = {"db"}}};
+  swarm.create(one);
+  settle();
+  EXPECT_EQ(desired.at("one"), TaskState::Running);
+  for (const char* node : {"n1", "n2"}) {
+    const auto& view = told[node].get<model::EndpointView>("net1 task one");
+    EXPECT_THAT(view.names, ElementsAre("cccccccccccc", "db"));
+    EXPECT_THAT(view.addresses, ElementsAre("10.0.1.77"));
+    EXPECT_EQ(view.host, "host-n1");
+    EXPECT_TRUE(view.service.empty());
+    EXPECT_FALSE(view.serving);
+  }
+  observe("one", TaskState::Running);
+  acknowledge_all();
+  EXPECT_TRUE(told["n2"].get<model::EndpointView>("net1 task one").serving);
+  // Its container is gone already: nobody is waited for.
+  swarm.remove(model::TaskId::of("one"));
+  settle();
+  EXPECT_EQ(desired.at("one"), TaskState::Remove);
+  acknowledge_all();
+  EXPECT_FALSE(told["n2"].records.contains("net1 task one"));
+  EXPECT_FALSE(told["n1"].records.contains("net1")) << "n1 takes part no more";
 }
 
 TEST_F(NetworkFeedTest, ANetworkNamedByItsNameIsFoundAndDnsrrServicesHaveNoAddress) {

@@ -16,12 +16,18 @@ std::string without_prefix(std::string_view cidr) {
   return std::string(cidr.substr(0, cidr.find('/')));
 }
 
+std::string_view container_id_of(const model::Task& task) {
+  if (model::is_attachment(task)) return task.spec->attachment->container_id;
+  return task.status.container ? std::string_view(task.status.container->container_id)
+                               : std::string_view();
+}
+
 std::vector<std::string> names_of(const model::Task& task,
                                   const model::NetworkAttachment& attachment) {
   std::vector<std::string> names;
   if (task.service_id) names.push_back(model::task_name(task));
-  if (task.status.container && !task.status.container->container_id.empty()) {
-    names.push_back(task.status.container->container_id.substr(0, kShortIdLength));
+  if (const std::string_view id = container_id_of(task); !id.empty()) {
+    names.emplace_back(id.substr(0, kShortIdLength));
   }
   // Those of a service's tasks are the service's.
   if (!task.service_id)

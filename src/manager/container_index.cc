@@ -32,7 +32,7 @@ std::optional<Range> range_of(std::string_view text) {
 }  // namespace
 
 std::optional<ContainerIndex::Entry> ContainerIndex::entry_of(const model::Task* task) {
-  if (!task || !task->status.container) return std::nullopt;
+  if (!task || !task->status.container || model::is_attachment(*task)) return std::nullopt;
   const auto range = range_of(task->status.container->container_id);
   if (!range) return std::nullopt;
   return Entry{range->first, task->id};

@@ -1,4 +1,5 @@
-// ContainerIndex: which task has the container of an id, or of the start of one.
+// ContainerIndex: which task has the container of an id, or of the start of one. Attachments have
+// none: their containers are their users'.
 //
 // Pure. Fed with every durable change of the store, after load(). 34 bytes a container.
 #pragma once

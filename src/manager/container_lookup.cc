@@ -42,6 +42,10 @@ Found by_task_id(const store::Tables& tables, std::string_view ref) {
 }
 
 Result<ContainerPlace> place_of(const model::Task& task, std::string_view ref) {
+  if (model::is_attachment(task)) {
+    return not_found("No such container: {}: task {} stands for one that a user runs on node {}",
+                     ref, task.id, task.node_id);
+  }
   if (!task.status.container || task.status.container->container_id.empty()) {
     return not_found("No such container: {}: task {} has none (it is {})", ref, task.id,
                      model::to_string(task.status.state));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "store/testing.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::manager {
 namespace {
@@ -100,6 +101,18 @@ TEST_F(ContainerLookupTest, SaysWhetherTheContainerHasATerminal) {
     task.spec = std::make_shared<const model::TaskSpec>(spec);
   });
   EXPECT_TRUE(locate(kOne)->tty);
+}
+
+TEST_F(ContainerLookupTest, TheContainerOfAUserIsHisNodesOwn) {
+  model::Task task =
+      store::attachment("attached1aaaaaaaaaaaaaaa", "n2", "net1", model::TaskState::Running);
+  task.status.container = model::ContainerStatus{.container_id = std::string(64, 'c')};
+  swarm.create(task);
+  index.load(swarm.read());
+  EXPECT_EQ(found("cccccc"), "No such container: cccccc");
+  EXPECT_EQ(found("attached1aaaaaaaaaaaaaaa"),
+            "No such container: attached1aaaaaaaaaaaaaaa: task attached1aaaaaaaaaaaaaaa stands for "
+            "one that a user runs on node n2");
 }
 
 }  // namespace

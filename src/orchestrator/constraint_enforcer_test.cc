@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "orchestrator/swarm_fixture.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -154,6 +155,15 @@ TEST_F(Enforcer, AHeartbeatOrAMessageOfANodeCostsNothing) {
   settle();
   edit_node("n1", [](model::Node& n) { n.status.message = "fine"; });
   EXPECT_FALSE(loop.next_deadline());
+}
+
+TEST_F(Enforcer, ContainersOfUsersAreLeftAlone) {
+  node("n1");
+  create(store::attachment("a", "n1", "net1", TaskState::Running));
+  drive(loop);
+  move_to("us");
+  edit_node("n1", [](model::Node& n) { n.description.resources = {}; });
+  EXPECT_EQ(settle(), "");
 }
 
 }  // namespace

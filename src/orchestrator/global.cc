@@ -20,6 +20,11 @@ bool is_global_service(const Ref<Service>& service) {
   return service && std::holds_alternative<model::GlobalMode>(service->spec.mode);
 }
 
+// Attachments have no slot either.
+bool is_ours(const Task& task) {
+  return is_global(task) && !model::is_attachment(task);
+}
+
 // Whether a slot without a live task is to be filled. `tasks` by age.
 bool wants_task(Tasks tasks, Time now) {
   std::erase_if(tasks, [](const auto& task) { return task->desired_state == TaskState::Remove; });
@@ -44,7 +49,7 @@ void GlobalLoop::reset(const store::Tables& tables) {
   leaving_.clear();
   for (const auto& [id, service] : tables.services().all()) on_service(nullptr, service);
   for (const auto& [id, task] : tables.tasks().all()) {
-    if (!is_global(*task)) continue;
+    if (!is_ours(*task)) continue;
     if (!tables.services().get(task->service_id)) gone_services_.insert(task->service_id);
     if (!tables.nodes().get(task->node_id)) gone_nodes_.insert(task->node_id);
   }
@@ -115,7 +120,7 @@ std::optional<Time> GlobalLoop::next_deadline() const {
 void GlobalLoop::list_leaving(const store::Tables& tables) {
   const auto append = [this](const Tasks& tasks) {
     for (const Ref<Task>& task : tasks) {
-      if (is_global(*task)) leaving_.insert(task->id);
+      if (is_ours(*task)) leaving_.insert(task->id);
     }
   };
   for (const ServiceId& id : gone_services_) append(tables.tasks().by_service(id));

@@ -7,6 +7,7 @@
 #include "orchestrator/reaper.h"
 #include "orchestrator/restart.h"
 #include "orchestrator/swarm_fixture.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -440,6 +441,17 @@ TEST_F(Global, AServiceThatChangesHalfWayIsLookedAtFromTheBeginning) {
   });
   settle();
   for (const auto& task : tasks("agent")) EXPECT_FALSE(is_live(*task));
+}
+
+TEST_F(Global, ContainersOfUsersAreLeftAlone) {
+  node("n1");
+  create(store::attachment("a", "n1", "net1", TaskState::Running));
+  create(store::attachment("b", "gone", "net1", TaskState::Running));
+  drive(loop);
+  EXPECT_EQ(settle(), "");
+  set_node("n1", model::Availability::Drain);
+  remove_node("n1");
+  EXPECT_EQ(settle(), "");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace shoal::orchestrator {
 namespace {
@@ -39,15 +40,21 @@ const Ref<T>* side(const store::Object& object) {
 
 void Reaper::reset(const store::Tables& tables) {
   *this = Reaper();
-  for (const auto& [id, task] : tables.tasks().all()) mark(*task);
+  for (const auto& [id, task] : tables.tasks().all()) {
+    mark(*task);
+    if (model::is_attachment(*task) && !tables.nodes().get(task->node_id)) {
+      gone_nodes_.insert(task->node_id);
+    }
+  }
 }
 
 void Reaper::mark(const Task& task) {
-  if (task.desired_state == TaskState::Remove) {
+  const bool has_slot = !model::is_attachment(task);
+  if (task.desired_state == TaskState::Remove || (!has_slot && has_ended(task))) {
     if (is_deletable(task)) leaving_.insert(task.id);
-    return;
+  } else if (has_slot) {
+    slots_.insert(slot_of(task));
   }
-  slots_.insert(slot_of(task));
 }
 
 void Reaper::on_batch(const store::Batch& batch) {
@@ -60,12 +67,22 @@ void Reaper::on_batch(const store::Batch& batch) {
       const auto* before = side<model::Cluster>(change.before);
       limit_changed_ |=
           before && (*before)->spec.task_history_limit != (*cluster)->spec.task_history_limit;
+    } else if (const auto* node = side<model::Node>(change.before)) {
+      if (!side<model::Node>(change.after)) gone_nodes_.insert((*node)->id);
     }
+  }
+}
+
+// Those that the node had got end as orphans; the others would wait for it for ever.
+void Reaper::mark_attachments_of(const store::Tables& tables, const model::NodeId& node) {
+  for (const Ref<Task>& task : tables.tasks().by_node(node)) {
+    if (model::is_attachment(*task) && is_deletable(*task)) leaving_.insert(task->id);
   }
 }
 
 store::Plan Reaper::plan(const store::Tables& tables, Time now) {
   store::Plan plan;
+  for (const auto& node : std::exchange(gone_nodes_, {})) mark_attachments_of(tables, node);
   if (!next_deadline()) return plan;
   if (!pause_until_) pause_until_ = now + kReapPause;
   if (now < *pause_until_ && dirty_count() < kReapDirtyMax) return plan;
@@ -88,6 +105,7 @@ store::Plan Reaper::plan(const store::Tables& tables, Time now) {
 }
 
 std::optional<Time> Reaper::next_deadline() const {
+  if (!gone_nodes_.empty()) return kAtOnce;
   if (dirty_count() == 0 && !limit_changed_) return std::nullopt;
   if (!pause_until_ || dirty_count() >= kReapDirtyMax) return kAtOnce;
   return pause_until_;

@@ -1,6 +1,7 @@
 // Deletes the tasks that nobody needs any more:
 // - those sent away (desired Remove: all tasks of a service that is gone, and those of a global one
 //   on a node that is), once their container is surely gone or when they never ran;
+// - attachments (TaskSpec::attachment) that have ended or whose node is gone: they have no history;
 // - of every slot the oldest ended ones beyond the history limit of the cluster's spec, a negative
 //   limit meaning none. A service with max_attempts keeps max_attempts + 1: the restart rules count
 //   them (restart_rules.h).
@@ -31,11 +32,13 @@ class Reaper {
 
  private:
   void mark(const model::Task& task);
+  void mark_attachments_of(const store::Tables& tables, const model::NodeId& node);
   size_t dirty_count() const { return slots_.size() + leaving_.size(); }
   void plan_history(const store::Tables& tables, const SlotKey& key, store::Plan& plan) const;
 
   std::set<SlotKey> slots_;          // have a new task or one that ended
-  std::set<model::TaskId> leaving_;  // desired Remove and deletable
+  std::set<model::TaskId> leaving_;  // deletable, and desired Remove or attachments
+  std::set<model::NodeId> gone_nodes_;
   bool limit_changed_ = false;       // look at every slot
   std::optional<Time> pause_until_;  // set by the first plan() that sees something
 };

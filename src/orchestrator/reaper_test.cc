@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "orchestrator/swarm_fixture.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -125,6 +126,32 @@ TEST_F(Reaping, ManyDirtyOnesEndThePause) {
   EXPECT_LE(tasks("gone").size(), kReapDirtyMax - 1);
   settle_after(kReapPause);
   EXPECT_THAT(tasks("gone"), SizeIs(0));
+}
+
+TEST_F(Reaping, AnAttachmentGoesWhenItHasEndedOrItsNodeIsGone) {
+  node("n1"), node("n2");
+  create(store::attachment("a", "n1", "net1", TaskState::Running));
+  create(store::attachment("b", "n1", "net1", TaskState::Running));
+  create(store::attachment("c", "n2", "net1", TaskState::New));
+  create(store::attachment("d", "n2", "net1", TaskState::Running));
+  drive(loop);
+  EXPECT_EQ(reap(), "");
+  report("a", TaskState::Failed);
+  EXPECT_EQ(reap(), "remove task a\n");
+  remove_node("n2");
+  EXPECT_EQ(reap(), "remove task c\n");
+  report("d", TaskState::Orphaned);
+  EXPECT_EQ(reap(), "remove task d\n");
+  EXPECT_NE(read().tasks().get(model::TaskId::of("b")), nullptr);
+}
+
+TEST_F(Reaping, ANewLeaderFindsTheAttachmentsThatHaveNoNode) {
+  node("n1");
+  create(store::attachment("a", "n1", "net1", TaskState::Complete));
+  create(store::attachment("b", "gone", "net1", TaskState::Pending));
+  create(store::attachment("c", "n1", "net1", TaskState::Pending));
+  drive(loop);
+  EXPECT_EQ(reap(), "remove task a\nremove task b\n");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "orchestrator/swarm_fixture.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -221,6 +222,12 @@ TEST_F(Replicated, RandomHistoriesEndWithTheWantedSlots) {
       }
     }
   }
+}
+
+TEST_F(Replicated, ContainersOfUsersAreLeftAlone) {
+  create(store::attachment("a", "n1", "net1", TaskState::Running));
+  drive(loop);
+  EXPECT_EQ(settle(), "");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "orchestrator/replicated.h"
 #include "orchestrator/swarm_fixture.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::orchestrator {
 namespace {
@@ -335,6 +336,16 @@ TEST(RestartLife, NoSlotIsEverMeantToRunTwice) {
     releases += life.releases();
   }
   EXPECT_GT(releases, 100);
+}
+
+TEST_F(Restart, ContainersOfUsersAreLeftAlone) {
+  create(store::attachment("a", "n1", "net1", TaskState::Running));
+  create(store::attachment("b", "n1", "net1", TaskState::Running));
+  drive(loop);
+  report("a", TaskState::Failed);
+  set_node("n1", model::Availability::Drain);
+  set_node("n1", model::NodeState::Down);
+  EXPECT_EQ(settle_after(1h), "");
 }
 
 }  // namespace

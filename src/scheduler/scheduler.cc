@@ -309,6 +309,15 @@ void Scheduler::assign(Task task, NodeInfo& info, std::string_view message, Roun
   round.plan.update_tasks.push_back(std::move(task));
 }
 
+// A container that a user has made is there already, and the node's load is his concern.
+Refusal Scheduler::check_preassigned(const Task& task, const NodeInfo& info) {
+  if (model::is_attachment(task)) return kPasses;
+  pipeline_.set_task(task);
+  const auto& active = nodes_.active_of(task.service_id);
+  const auto count = active.find(info.place);
+  return pipeline_.check(info, count == active.end() ? 0 : count->second);
+}
+
 void Scheduler::place_preassigned(Round& round) {
   while (!preassigned_due_.empty() && !round.full()) {
     const auto task = round.tables.tasks().get(*preassigned_due_.begin());
@@ -317,10 +326,7 @@ void Scheduler::place_preassigned(Round& round) {
     NodeInfo* info = nodes_.find(task->node_id);
     RefusalCounts counts{};
     if (info) {
-      pipeline_.set_task(*task);
-      const auto& active = nodes_.active_of(task->service_id);
-      const auto count = active.find(info->place);
-      const Refusal refusal = pipeline_.check(*info, count == active.end() ? 0 : count->second);
+      const Refusal refusal = check_preassigned(*task, *info);
       if (refusal == kPasses) {
         assign(*task, *info, "scheduler confirmed task can run on preassigned node", round);
         continue;

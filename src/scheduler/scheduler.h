@@ -10,8 +10,9 @@
 // tree of labels; within a branch nodes with 5 or more recent failures of the group come last, then
 // the fewest active tasks of the service wins, then the fewest active tasks, then the lowest id.
 //
-// A task that already names its node (global services) is only checked against the filters. A
-// pending task that was told to stop ends here as SHUTDOWN: no agent will ever hear of it.
+// A task that already names its node (global services) is only checked against the filters, and an
+// attachment against nothing: it only has to wait for its node to be known. A pending task that was
+// told to stop ends here as SHUTDOWN: no agent will ever hear of it.
 //
 // Its picture of the nodes comes from durable batches and, at once, from its own decisions.
 //
@@ -70,6 +71,7 @@ class Scheduler {
   SpreadTree survey(const GroupKey& key, const model::Task& sample, Refusals& refusals, Time now);
   void place_on(const GroupKey& key, const model::Task& task, NodeInfo& info, SpreadTree& tree,
                 Refusals& refusals, Round& round);
+  Refusal check_preassigned(const model::Task& task, const NodeInfo& info);
   void place_preassigned(Round& round);
   void assign(model::Task task, NodeInfo& info, std::string_view message, Round& round);
 

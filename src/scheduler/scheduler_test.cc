@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "store/testing.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::scheduler {
 namespace {
@@ -463,6 +464,22 @@ TEST_F(SchedulerTest, AnUnknownPreferenceIsPassedOver) {
   const auto task = pending("web", 1);
   settle();
   EXPECT_EQ(node_of(task), "n1");
+}
+
+TEST_F(SchedulerTest, AnAttachmentGoesToItsNodeWhateverBecameOfThat) {
+  swarm.node("n1", [](model::Node& node) {
+    node.spec.availability = model::Availability::Drain;
+    node.description.resources = {};
+  });
+  swarm.create(store::attachment("one", "n1", "net1", TaskState::Pending));
+  swarm.create(store::attachment("two", "n2", "net1", TaskState::Pending));
+  settle();
+  EXPECT_EQ(state_of("one"), TaskState::Assigned);
+  EXPECT_EQ(state_of("two"), TaskState::Pending);
+  EXPECT_EQ(error_of("two"), "no suitable node");
+  swarm.node("n2");
+  settle();
+  EXPECT_EQ(state_of("two"), TaskState::Assigned);
 }
 
 }  // namespace

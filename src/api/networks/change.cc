@@ -102,6 +102,11 @@ os::Co<Result<LiveUses>> NetworksApi::live_uses() {
                          task.status.state <= model::TaskState::Running;
       if (!lives) continue;
       for (const auto& attachment : task.networks) uses.emplace(attachment.network, task.id);
+      if (!model::is_attachment(task)) continue;
+      // It may have no address yet.
+      for (const auto& network : task.spec->networks) {
+        uses.emplace(model::NetworkId::of(network.target), task.id);
+      }
     }
     if (at == all.end()) co_return uses;
     co_await context_.loop.turn();

@@ -6,6 +6,7 @@
 #include "api/networks/network_check.h"
 #include "api/testing_swarm.h"
 #include "netdriver/testing.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::api {
 namespace {
@@ -480,6 +481,16 @@ TEST_F(Networks, ANetworkIsRemovedWhenNobodyUsesIt) {
   EXPECT_EQ(removed.body, "");
   EXPECT_EQ(stored("front"), nullptr);
   EXPECT_EQ(del("/networks/front").status, 404);
+}
+
+TEST_F(Networks, AContainerOfAUserUsesItsNetworkFromTheBeginning) {
+  add("front");
+  write([](store::WriteTx& tx) { return tx.create(store::attachment("one", "n1", "front-id")); });
+  EXPECT_EQ(message(del("/networks/front")),
+            "rpc error: code = FailedPrecondition desc = network front-id is in use by task one");
+  EXPECT_EQ(json::parse(post("/networks/prune", "").body)["NetworksDeleted"], nullptr);
+  write([](store::WriteTx& tx) { return tx.remove(model::TaskId::of("one")); });
+  EXPECT_EQ(del("/networks/front").status, 204);
 }
 
 TEST_F(Networks, TheIngressNetworkIsRemovedWhenNobodyPublishesAndMadeAgain) {

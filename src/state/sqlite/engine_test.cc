@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "state/sqlite/testing.h"
+#include "store/testing_attachments.h"
 
 namespace shoal::state {
 namespace {
@@ -80,6 +81,23 @@ TEST_F(SqliteEngineTest, TasksShareTheirSpecOnDiskAndInMemory) {
   manager.reset();
   EXPECT_EQ(rows_of("shared_spec"), 1);
   open_ok(folder.file());
+}
+
+// Without a service they all have the same place for a shared spec, and each has its own spec.
+TEST_F(SqliteEngineTest, AttachmentsComeBackWithTheirOwnSpecs) {
+  auto manager = open_ok(folder.file());
+  manager->create(store::attachment("one", "n1", "net1"));
+  manager->create(store::attachment("two", "n1", "net2"));
+  ASSERT_TRUE(manager->write([](WriteTx& tx) { return tx.remove(model::TaskId::of("one")); }));
+  manager->create(store::attachment("three", "n2", "net3"));
+  ASSERT_TRUE(manager->settle());
+  manager.reset();
+  manager = open_ok(folder.file());
+  const auto& tasks = manager->store->read().tasks();
+  ASSERT_EQ(tasks.size(), 2u);
+  EXPECT_EQ(tasks.get(model::TaskId::of("two"))->spec->networks.at(0).target, "net2");
+  EXPECT_EQ(tasks.get(model::TaskId::of("three"))->spec->networks.at(0).target, "net3");
+  EXPECT_TRUE(model::is_attachment(*tasks.get(model::TaskId::of("two"))));
 }
 
 TEST_F(SqliteEngineTest, UpdatesReplaceAndRemovalsRemove) {
