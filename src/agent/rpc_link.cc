@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "codec/wire/attachments.h"
 #include "codec/wire/dispatcher.h"
 #include "codec/wire/networks.h"
 
@@ -14,6 +15,8 @@ constexpr std::string_view kHeartbeat = "/docker.swarmkit.v1.Dispatcher/Heartbea
 constexpr std::string_view kStatus = "/docker.swarmkit.v1.Dispatcher/UpdateTaskStatus";
 constexpr std::string_view kWatchNetworks = "/shoal.v1.Networks/Watch";
 constexpr std::string_view kAcknowledge = "/shoal.v1.Networks/Acknowledge";
+constexpr std::string_view kAttach = "/docker.swarmkit.v1.ResourceAllocator/AttachNetwork";
+constexpr std::string_view kDetach = "/docker.swarmkit.v1.ResourceAllocator/DetachNetwork";
 
 // Decoding more than this takes longer than the control thread may be held up.
 constexpr size_t kBytesOnLoopMax = size_t{64} << 10;
@@ -209,6 +212,18 @@ os::Co<Result<void>> RpcLink::report(model::SessionId session,
 os::Co<Result<void>> RpcLink::acknowledge(model::SessionId session, uint64_t version) {
   std::string request = wire::encode(model::NetworksAck{session, version});
   CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kAcknowledge, std::move(request)));
+  co_return Result<void>{};
+}
+
+os::Co<Result<model::TaskId>> RpcLink::attach_network(model::AttachRequest request) {
+  std::string bytes = wire::encode(request);
+  CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kAttach, std::move(bytes)));
+  co_return wire::decode_attachment(answer);
+}
+
+os::Co<Result<void>> RpcLink::detach_network(model::TaskId attachment) {
+  std::string bytes = wire::encode_attachment(attachment);
+  CO_ASSIGN_OR_RETURN(const std::string answer, co_await call(kDetach, std::move(bytes)));
   co_return Result<void>{};
 }
 

@@ -14,6 +14,7 @@
 #include "agent/log_publications.h"
 #include "agent/reach_calls.h"
 #include "agent/remotes.h"
+#include "model/attach_protocol.h"
 #include "os/loop.h"
 #include "rpc/client.h"
 
@@ -38,6 +39,15 @@ class RpcLink final : public Link {
   os::Co<Result<void>> watch_networks(model::SessionId session) override;
   os::Co<Result<void>> acknowledge(model::SessionId session, uint64_t version) override;
   void close(model::SessionId session) override;
+
+  // Attaches a container of this node's users to a network of the swarm; with or without a session.
+  // The id is that of the task that stands for it: it comes as an assignment, with the addresses.
+  // Asked again for the same container and network it is the same one. Errors as in
+  // manager/attachments.h, FailedPrecondition with the reason when there is no address, and
+  // Unavailable when no manager answers.
+  os::Co<Result<model::TaskId>> attach_network(model::AttachRequest request);
+  // The container is gone. NotFound when the attachment is, too.
+  os::Co<Result<void>> detach_network(model::TaskId attachment);
 
   // Returns once none of its calls runs any more.
   os::Co<> finished();

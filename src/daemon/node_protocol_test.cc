@@ -214,6 +214,210 @@ TEST_F(NodeProtocolTest, AManagerThatHasNoNetworksIsTolerated) {
   });
 }
 
+// A worker of the swarm with a link of its own.
+struct Worker {
+  Worker(T& t, const char* name) : id(model::NodeId::of(name)) {
+    CHECK(t.manager->store()->update(t.loop.now(), [&](store::WriteTx& tx) {
+      model::Node node;
+      node.id = id;
+      return tx.create(std::move(node));
+    }));
+    const auto shown = *make_own_certificate(founding_cluster(t.root), id, t.loop.now());
+    rpc::ChannelOptions options = t.to_manager(*rpc::Credentials::make(shown));
+    remotes.emplace(std::vector{options.address});
+    link.emplace(t.loop, t.log, t.logs, t.host, std::move(options), *remotes);
+  }
+
+  const model::NodeId id;
+  std::optional<agent::Remotes> remotes;
+  std::optional<agent::RpcLink> link;
+};
+
+void add_network(T& t, const char* name, bool attachable) {
+  CHECK(t.manager->store()->update(t.loop.now(), [&](store::WriteTx& tx) {
+    model::Network network;
+    network.id = model::NetworkId::of(name);
+    network.spec.annotations.name = name;
+    network.spec.driver.name = "overlay";
+    network.spec.attachable = attachable;
+    network.spec.ipam = {{.subnet = "10.7.0.0/24", .range = "", .gateway = "", .auxiliary = {}}};
+    return tx.create(std::move(network));
+  }));
+}
+
+// The network "front" has its addresses, and the node has said what it is.
+os::Co<> until_known(T& t, const model::NodeId node) {
+  os::Signal changed;
+  const auto watch = t.manager->store()->watch([&](const store::Batch&) { changed.notify(); });
+  const store::Tables& tables = t.manager->store()->read();
+  const auto known = [&] {
+    return tables.networks().get(model::NetworkId::of("front"))->allocation &&
+           tables.nodes().get(node)->description.shoal_version > 0;
+  };
+  while (!known()) (void)co_await changed.wait();
+}
+
+model::AttachRequest attach_request(const char* network, char digit, std::string address = "") {
+  model::AttachRequest request;
+  request.network.target = network;
+  request.network.aliases = {"db"};
+  if (!address.empty()) request.network.addresses = {std::move(address)};
+  request.container_id = std::string(64, digit);
+  return request;
+}
+
+const model::Task* assigned(const T& t, const model::TaskId& id) {
+  for (const auto& message : t.ear.assignments) {
+    for (const auto& change : message.changes) {
+      if (change.task_id == id && change.task) return change.task.get();
+    }
+  }
+  return nullptr;
+}
+
+bool was_removed(const T& t, const model::TaskId& id) {
+  if (t.ear.assignments.empty() || t.ear.assignments.back().changes.empty()) return false;
+  const auto& last = t.ear.assignments.back().changes.back();
+  return last.task_id == id && last.action == model::AssignmentAction::Remove;
+}
+
+// Takes in all that comes until the endpoint is told of as it should be, or as gone.
+os::Co<> until_endpoint(T& t, const model::TaskId id, bool serving, bool gone) {
+  size_t seen = 0;
+  for (bool found = false; !found;) {
+    co_await t.until([&] { return t.ear.networks.size() > seen; });
+    const model::NetworksMessage message = t.ear.networks[seen++];
+    for (const auto& change : message.changes) {
+      const auto* view = std::get_if<model::EndpointView>(change.get());
+      const auto* end = std::get_if<model::EndpointGone>(change.get());
+      found |= view && view->task == id && view->serving == serving && !gone;
+      found |= gone && end && end->task == id;
+    }
+    (void)co_await t.link->acknowledge(*t.session, message.version);
+  }
+}
+
+TEST_F(NodeProtocolTest, AContainerIsAttachedFoundByTheOthersAndDetached) {
+  run([](T& t) -> os::Co<> {
+    add_network(t, "front", true);
+    co_await t.open(model::kShoalVersion);
+    EXPECT_TRUE(co_await t.link->subscribe(*t.session));
+    EXPECT_TRUE(co_await t.link->watch_networks(*t.session));
+    co_await until_known(t, t.node);
+
+    auto request = attach_request("front", 'a', "10.7.0.9");
+    const auto id = co_await t.link->attach_network(request);
+    CHECK(id, "{}", id.error().message);
+    co_await t.until([&] { return assigned(t, *id) != nullptr; });
+    const model::Task& task = *assigned(t, *id);
+    EXPECT_EQ(task.spec->attachment.value().container_id, std::string(64, 'a'));
+    EXPECT_THAT(task.networks.at(0).addresses, ElementsAre("10.7.0.9/24"));
+    EXPECT_THAT(task.networks.at(0).aliases, ElementsAre("db"));
+    const auto again = co_await t.link->attach_network(request);
+    EXPECT_EQ(again.value_or(model::TaskId()), *id);
+
+    // The node is told of its own container, too.
+    std::vector<model::StatusUpdate> updates(1);
+    updates[0].task = *id;
+    updates[0].status.state = TaskState::Running;
+    EXPECT_TRUE(co_await t.link->report(*t.session, std::move(updates)));
+    co_await until_endpoint(t, *id, true, false);
+
+    EXPECT_TRUE(co_await t.link->detach_network(*id));
+    co_await t.until([&] { return was_removed(t, *id); });
+    auto other = attach_request("front", 'b', "10.7.0.9");
+    const auto next = co_await t.link->attach_network(other);
+    EXPECT_TRUE(next) << "its address is free: " << next.error().message;
+  });
+}
+
+TEST_F(NodeProtocolTest, AnotherNodeHearsOfAnAttachedContainerAndOfItsEnd) {
+  run([](T& t) -> os::Co<> {
+    add_network(t, "front", true);
+    co_await t.open(model::kShoalVersion);
+    EXPECT_TRUE(co_await t.link->subscribe(*t.session));
+    EXPECT_TRUE(co_await t.link->watch_networks(*t.session));
+    Worker worker(t, "n2");
+    Ear heard;
+    model::SessionRequest hello;
+    hello.description.shoal_version = model::kShoalVersion;
+    const auto theirs = co_await worker.link->open(std::move(hello), heard);
+    CHECK(theirs, "{}", theirs.error().message);
+    co_await until_known(t, t.node);
+    co_await until_known(t, worker.id);
+
+    auto first = attach_request("front", 'a');
+    const auto own = co_await t.link->attach_network(first);  // Who is in it hears of it.
+    auto second = attach_request("front", 'b');
+    const auto id = co_await worker.link->attach_network(second);
+    CHECK(own && id);
+    EXPECT_NE(*own, *id);
+    std::vector<model::StatusUpdate> updates(1);
+    updates[0].task = *id;
+    updates[0].status.state = TaskState::Running;
+    // A node reports what it was told to run.
+    os::Signal changed;
+    const auto watch = t.manager->store()->watch([&](const store::Batch&) { changed.notify(); });
+    const store::Tables& tables = t.manager->store()->read();
+    while (tables.tasks().get(*id)->status.state != TaskState::Assigned) {
+      (void)co_await changed.wait();
+    }
+    EXPECT_TRUE(co_await worker.link->report(*theirs, std::move(updates)));
+    co_await until_endpoint(t, *id, true, false);
+
+    const auto foreign = co_await t.link->detach_network(*id);
+    EXPECT_EQ(foreign.error(),
+              (Error{ErrorCode::PermissionDenied,
+                     fmt::format("attachment {} doesn't belong to this node", *id)}));
+    EXPECT_TRUE(co_await worker.link->detach_network(*id));
+    co_await until_endpoint(t, *id, false, true);
+    const auto twice = co_await worker.link->detach_network(*id);
+    EXPECT_EQ(twice.error().code, ErrorCode::NotFound);
+    worker.link->close(*theirs);
+    co_await worker.link->finished();
+  });
+}
+
+TEST_F(NodeProtocolTest, WhatCannotBeAttachedIsRefusedWithTheReason) {
+  run([](T& t) -> os::Co<> {
+    add_network(t, "front", true);
+    co_await t.open(model::kShoalVersion);
+    co_await until_known(t, t.node);
+    const store::Tables& tables = t.manager->store()->read();
+
+    auto first = attach_request("front", 'a', "10.7.0.9");
+    EXPECT_TRUE(co_await t.link->attach_network(first));
+    const size_t tasks = tables.tasks().size();
+    struct Case {
+      const char* network;
+      std::string address;
+      Error expected;
+    };
+    const std::vector<Case> cases{
+        {"nope", "", {ErrorCode::NotFound, "network nope not found"}},
+        {"ingress", "", {ErrorCode::PermissionDenied, "network ingress not manually attachable"}},
+        {"front", "x", {ErrorCode::InvalidArgument, "invalid address \"x\""}},
+        {"front", "10.7.0.9", {ErrorCode::FailedPrecondition, "Address already in use"}},
+        {"front",
+         "10.9.0.1",
+         {ErrorCode::FailedPrecondition,
+          "Invalid address 10.9.0.1: It does not belong to any of this network's subnets"}},
+    };
+    for (const Case& one : cases) {
+      auto request = attach_request(one.network, 'b', one.address);
+      const auto refused = co_await t.link->attach_network(std::move(request));
+      EXPECT_EQ(refused ? Error{} : refused.error(), one.expected);
+    }
+    EXPECT_EQ(tables.tasks().size(), tasks) << "nothing stays of a refusal";
+    rpc::CredentialsPem roots_only;
+    roots_only.roots = t.root.certificate_pem;
+    rpc::Channel nobody(t.loop, t.log, t.to_manager(*rpc::Credentials::make(roots_only)));
+    const auto unknown =
+        co_await nobody.call("/docker.swarmkit.v1.ResourceAllocator/AttachNetwork", std::string());
+    EXPECT_EQ(unknown.error().code, ErrorCode::Unauthenticated);
+  });
+}
+
 TEST_F(NodeProtocolTest, StaleSessionsAndForeignTasksAreRefused) {
   run([](T& t) -> os::Co<> {
     const auto unknown = co_await t.link->heartbeat(model::SessionId::of("nobody"));

@@ -6,6 +6,7 @@
 #include "codec/wire/ca.h"
 #include "crypto/certificate.h"
 #include "manager/core/bootstrap.h"
+#include "manager/serve/commit.h"
 
 namespace shoal::manager {
 namespace {
@@ -89,18 +90,12 @@ os::Co<Result<std::string>> CaService::sign(model::Ref<model::Cluster> cluster, 
 
 os::Co<Result<void>> CaService::add_node(const model::CertificateTerms& terms,
                                          model::Availability availability) {
-  store::Store* store = manager_.store();
-  if (!store) co_return no_leader();
   model::Node node;
   node.id = terms.identity.node_id;
   node.spec.role = node.role = terms.identity.role;
   node.spec.availability = availability;
-  CO_ASSIGN_OR_RETURN(const store::Ticket ticket, store->update(loop_.now(), [&](auto& tx) {
-    return tx.create(std::move(node));
-  }));
-  os::OneShot<Result<void>> done;
-  store->when_durable(ticket, [done](Result<void> result) { done.set(std::move(result)); });
-  co_return co_await done;
+  const store::Store::Write write = [&](store::WriteTx& tx) { return tx.create(node); };
+  co_return co_await commit(manager_, loop_.now(), write);
 }
 
 void CaService::keep(const model::NodeId& node, model::IssuedCertificate certificate) {

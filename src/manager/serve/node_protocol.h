@@ -1,4 +1,4 @@
-// NodeProtocol: the manager's port for nodes (2377). The four services of docker.swarmkit.v1 that a
+// NodeProtocol: the manager's port for nodes (2377). The five services of docker.swarmkit.v1 that a
 // node needs, and Shoal's own Networks and Reach, over TLS that shows the manager's certificate.
 //
 // Control thread. The manager and the credentials outlive it; call close() before its end.
@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "manager/serve/attachments_service.h"
 #include "manager/serve/ca_service.h"
 #include "manager/serve/dispatcher_service.h"
 #include "manager/serve/log_service.h"
@@ -35,6 +36,7 @@ class NodeProtocol {
   CaService ca_;
   LogService logs_;
   ReachService reach_;
+  AttachmentsService attachments_;
   rpc::Server server_;
 };
 
