@@ -65,7 +65,7 @@ os::Co<model::NodeDescription> ContainerExecutor::describe() {
 }
 
 std::vector<FoundContainer> ContainerExecutor::found() {
-  std::vector<FoundContainer> all;
+  std::vector<FoundContainer> all = machine_.attachments.found(machine_.containers);
   for (const auto& container : machine_.containers.list({{std::string(kTaskIdLabel), ""}})) {
     const auto id = model::TaskId::parse(container->labels().at(std::string(kTaskIdLabel)));
     if (!id) continue;  // Somebody else's label.
@@ -90,7 +90,13 @@ void ContainerExecutor::on_task(const model::Ref<model::Task>& task) {
   machine_.loop.post([this] { os::spawn(ingress_.apply()); });
 }
 
+void ContainerExecutor::on_outcome(std::function<void(Outcome)> handler) {
+  machine_.attachments.on_outcome(handler);
+  handler_ = std::move(handler);
+}
+
 os::Co<> ContainerExecutor::forget_all() {
+  machine_.attachments.forget_all();
   entries_.clear();
   const auto forgotten = co_await machine_.networks.forget_all();
   if (!forgotten) {
@@ -152,6 +158,10 @@ os::Co<> ContainerExecutor::carry_out(Operation operation, std::optional<os::One
 
 os::Co<Result<ContainerExecutor::Answer>> ContainerExecutor::perform(const Operation& operation,
                                                                      os::StopToken stop_token) {
+  if (machine_.attachments.concerns(operation)) {
+    CO_ASSIGN_OR_RETURN(Outcome outcome, machine_.attachments.perform(operation));
+    co_return Answer(std::move(outcome));
+  }
   switch (operation.kind) {
     case OperationKind::Prepare:
       co_return co_await prepare(*operation.task, stop_token);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/attachments.h"
 #include "agent/executor.h"
 #include "agent/image_fetcher.h"
 #include "agent/ingress_balancer.h"
@@ -28,6 +29,7 @@ class ContainerExecutor final : public Executor {
     images::ImageStore& images;
     netdriver::Ingress& ingress;
     NodeNetworks& networks;
+    Attachments& attachments;
     Log& log;
     engine::HostFacts facts;
     model::Labels engine_labels;  // of the daemon: engine.labels.* in constraints
@@ -35,7 +37,7 @@ class ContainerExecutor final : public Executor {
   };
   explicit ContainerExecutor(Machine machine);
 
-  void on_outcome(std::function<void(Outcome)> handler) override { handler_ = std::move(handler); }
+  void on_outcome(std::function<void(Outcome)> handler) override;
   void on_node(const model::Ref<model::Node>& node) override { node_ = node; }
   // The node has left its swarm and the tasks' containers are gone.
   os::Co<> forget_all();

@@ -26,7 +26,8 @@ bool is_overlay(const NetworkConnection& connection) {
 // ---- All of a container's networks.
 
 os::Co<Result<void>> Connector::connect(EntryRef entry) {
-  auto connected = co_await connect_all(entry);
+  auto connected = co_await attach_all(entry);
+  if (connected) connected = co_await connect_all(entry);
   if (connected) connected = co_await join_mesh(entry);
   if (connected) connected = co_await serve_names(entry);
   if (!connected) {
@@ -36,6 +37,35 @@ os::Co<Result<void>> Connector::connect(EntryRef entry) {
   put_names(*entry);
   for (const auto& connection : entry->config.networks) emit("connect", *entry, connection);
   co_return connected;
+}
+
+os::Co<Result<void>> Connector::attach_all(EntryRef entry) {
+  for (auto& connection : entry->config.networks) {
+    if (!connection.attachable) continue;
+    CO_RETURN_IF_ERROR(co_await attach(entry, connection));
+  }
+  co_return Result<void>{};
+}
+
+// The entry is held: nobody else changes its networks meanwhile.
+os::Co<Result<void>> Connector::attach(EntryRef entry, NetworkConnection& connection) {
+  if (!attacher_) co_return not_found("network {} not found", connection.name);
+  std::vector<std::string> names = names_of(*entry, connection);
+  const os::StopToken stop = entry->giving_up.token();
+  auto attached = co_await attacher_->attach(entry->id, std::move(names), connection, stop);
+  if (!attached) {
+    attached = with_context(std::move(attached), "Could not attach to network {}", connection.name);
+    co_return std::unexpected(std::move(attached).error());
+  }
+  connection = *std::move(attached);
+  co_return Result<void>{};
+}
+
+void Connector::detach(NetworkConnection& connection) {
+  if (connection.attachment.empty()) return;
+  if (attacher_) attacher_->detach(connection.attachment);
+  connection.attachment.clear();
+  connection.addresses.clear();
 }
 
 // Links are called in the order of the networks; the one that nobody asked for is the last.
@@ -97,6 +127,7 @@ os::Co<Result<void>> Connector::take_down(EntryRef entry) {
   if (std::ranges::any_of(entry->config.networks, is_overlay) && machine_.overlays) {
     outcome = co_await machine_.overlays->disconnect(entry->id);
   }
+  for (auto& connection : entry->config.networks) detach(connection);
   if (!entry->connections.netns_path.empty()) {
     auto gone = co_await machine_.network.disconnect(entry->id);
     if (outcome) outcome = std::move(gone);
@@ -108,8 +139,8 @@ os::Co<Result<void>> Connector::take_down(EntryRef entry) {
 // ---- One network.
 
 os::Co<Result<void>> Connector::join(EntryRef entry, NetworkConnection connection) {
+  if (connection.attachable) CO_RETURN_IF_ERROR(co_await attach(entry, connection));
   const std::string network = connection.network;
-  const std::string key = bridge_key(connection);
   entry->config.networks.push_back(connection);
   const std::string link = free_link(*entry);
   auto joined = co_await add_link(entry, connection, link);
@@ -118,7 +149,7 @@ os::Co<Result<void>> Connector::join(EntryRef entry, NetworkConnection connectio
   if (!joined) {
     std::erase_if(entry->config.networks,
                   [&](const NetworkConnection& one) { return one.network == network; });
-    (void)co_await drop_bridge(entry, key);  // The first error counts.
+    (void)co_await drop_link(entry, connection);  // The first error counts.
     (void)co_await settle_way_out(entry);
     show_connection(*entry);
     co_return joined;
@@ -135,8 +166,7 @@ os::Co<Result<void>> Connector::leave(EntryRef entry, std::string network) {
   const NetworkConnection connection = *at;
   entry->config.networks.erase(at);
   drop_names(*entry, connection);
-  const std::string key = bridge_key(connection);
-  auto left = co_await drop_bridge(entry, key);
+  auto left = co_await drop_link(entry, connection);
   if (left) left = co_await settle_way_out(entry);
   if (left) left = co_await tell(entry);
   show_connection(*entry);
@@ -195,6 +225,19 @@ os::Co<Result<void>> Connector::add_overlay(EntryRef entry, NetworkConnection co
   }
   entry->connections.overlays.push_back(*std::move(connected));
   co_return Result<void>{};
+}
+
+os::Co<Result<void>> Connector::drop_link(EntryRef entry, NetworkConnection connection) {
+  if (!is_overlay(connection)) {
+    const std::string key = bridge_key(connection);
+    co_return co_await drop_bridge(entry, key);
+  }
+  std::erase_if(entry->connections.overlays, [&](const netdriver::OverlayEndpoint& overlay) {
+    return overlay.attachment.network == connection.network;
+  });
+  auto left = co_await machine_.overlays->leave(entry->id, connection.network);
+  detach(connection);
+  co_return left;
 }
 
 os::Co<Result<void>> Connector::drop_bridge(EntryRef entry, std::string key) {

@@ -283,6 +283,10 @@ Execs& Containers::execs() {
 Volumes& Containers::volumes() {
   return impl_->volumes;
 }
+void Containers::attach_with(Attacher& attacher) {
+  impl_->runner.attach_with(attacher);
+}
+
 Networks& Containers::networks() {
   return impl_->networks;
 }

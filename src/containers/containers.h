@@ -57,6 +57,8 @@ struct RemoveOptions {
   bool volumes = false;  // removes its anonymous volumes too
 };
 
+class Attacher;
+
 class Containers {
  public:
   explicit Containers(Machine machine);
@@ -140,6 +142,9 @@ class Containers {
   Execs& execs();
   Volumes& volumes();
   Networks& networks();
+
+  // Who attaches containers to networks of the swarm; before open(). Without one: nobody.
+  void attach_with(Attacher& attacher);
 
   // --- the node's published service ports, see netdriver::Ingress::set_ports ---
   os::Co<Result<void>> set_ingress(std::vector<network::IngressPort> ports);

@@ -69,10 +69,10 @@ os::Co<Result<void>> Containers::Impl::disconnect_network(EntryRef entry, std::s
     co_return invalid_argument(
         "container cannot be disconnected from host network or connected to host network");
   }
-  if (at->driver == NetworkDriver::Overlay) {
-    co_return unimplemented(
-        "disconnecting a container from an overlay network is not supported by this version of "
-        "Shoal yet");
+  if (at->driver == NetworkDriver::Overlay && !at->attachable) {
+    co_return permission_denied(
+        "network {} is that of the service which the container is a task of: change the service",
+        at->name);
   }
   const std::string id = at->network;
   co_return co_await runner.leave(entry, id);

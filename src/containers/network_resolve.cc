@@ -88,8 +88,7 @@ Result<void> Networks::resolve(NetworkConnection& connection) const {
   const auto found = find(connection.name);
   if (!found) {
     const bool unknown = found.error().code == ErrorCode::NotFound;
-    const auto why = unknown && elsewhere_ ? elsewhere_(connection.name) : std::nullopt;
-    return std::unexpected(why.value_or(found.error()));
+    return unknown && elsewhere_ ? resolve_elsewhere(connection) : std::unexpected(found.error());
   }
   const NetworkRef& network = *found;
   RETURN_IF_ERROR(check_endpoint(connection, *network));
@@ -97,6 +96,17 @@ Result<void> Networks::resolve(NetworkConnection& connection) const {
   connection.network = network->id;
   connection.name = network->name();
   connection.internal = network->spec.internal;
+  return {};
+}
+
+Result<void> Networks::resolve_elsewhere(NetworkConnection& connection) const {
+  RETURN_IF_ERROR(elsewhere_(connection.name));
+  if (connection.aliases.size() > kAliasesMax) {
+    return invalid_argument("more than {} aliases in network {}", kAliasesMax, connection.name);
+  }
+  connection.driver = NetworkDriver::Overlay;
+  connection.attachable = true;
+  connection.network = connection.name;  // Its id is known with the first start.
   return {};
 }
 

@@ -91,9 +91,10 @@ class Networks {
   // The same for one; NotFound for a network that is not here.
   Result<void> resolve(model::NetworkConnection& connection) const;
 
-  // Why a network that is none of this node's cannot be had all the same; nothing: there is none of
-  // that name. Set when the daemon is wired.
-  using Elsewhere = std::function<std::optional<Error>(std::string_view ref)>;
+  // A network that is none of this node's but may be the swarm's: whether a user's container can be
+  // attached to it, as far as this node knows (Attacher has the last word). NotFound: there is none
+  // of that name. Set when the daemon is wired.
+  using Elsewhere = std::function<Result<void>(std::string_view ref)>;
   void look_elsewhere(Elsewhere elsewhere) { elsewhere_ = std::move(elsewhere); }
 
   void emit(const NetworkEvent& event) const;
@@ -105,6 +106,7 @@ class Networks {
   os::Co<Result<void>> write(NetworkRef network);
   os::Co<Result<void>> erase(std::string id);
   bool is_taken(std::string_view name) const;
+  Result<void> resolve_elsewhere(model::NetworkConnection& connection) const;
   void insert(NetworkRef network);
   void emit(std::string_view action, const Network& network) const;
 

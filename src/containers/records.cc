@@ -69,7 +69,7 @@ SHOAL_FIELDS(ContainerSpec, image, labels, command, args, hostname, env, dir, us
              ulimits, oom_score_adj)
 SHOAL_FIELDS(PortBinding, protocol, container_port, host_ip, host_port)
 SHOAL_FIELDS(NetworkConnection, driver, network, name, address, addresses, aliases, ingress,
-             internal)
+             internal, attachable, attachment)
 SHOAL_FIELDS(DeviceMapping, host_path, container_path, permissions)
 SHOAL_FIELDS(ContainerConfig, name, spec, attach_stdin, attach_stdout, attach_stderr, stdin_once,
              domainname, exposed_ports, annotations, nano_cpus, cpu_shares, cpu_quota_us,

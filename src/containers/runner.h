@@ -28,6 +28,8 @@ class Runner {
   Runner(Machine& machine, Networks& networks, Table& table, Execs& execs, Emit emit,
          Remove remove);
 
+  void attach_with(Attacher& attacher) { connector_.attach_with(attacher); }
+
   // Starts one that does not run. Held. On an error everything is undone and the reason is in its
   // state; one with --rm is then removed.
   os::Co<Result<void>> start(EntryRef entry);

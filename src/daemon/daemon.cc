@@ -25,17 +25,20 @@ struct Parts {
         checker(machine.loop, log, machine.rng,
                 {[&machine] { return machine.network->check(); },
                  [&machine] { return machine.overlays->check(); }}),
+        attachments(machine.loop, log, networks),
         executor({machine.loop, *machine.containers, *machine.images, *machine.network, networks,
-                  log, machine.facts, flags.labels, std::string(kVersion)}),
+                  attachments, log, machine.facts, flags.labels, std::string(kVersion)}),
         logs(*machine.containers),
-        swarm({machine.loop, machine.rng, log, *machine.containers, executor, logs, flags.data_root,
-               flags.bridge}),
+        swarm({machine.loop, machine.rng, log, *machine.containers, executor, attachments, logs,
+               flags.data_root, flags.bridge}),
         service(flags, machine, networks, swarm, checker, log) {
+    machine.containers->attach_with(attachments);
     networks.on_complete([this] { checker.look_behind(); });
   }
 
   agent::NodeNetworks networks;
   agent::NetworkChecker checker;
+  agent::Attachments attachments;
   agent::ContainerExecutor executor;
   agent::ContainerLogs logs;
   SwarmNode swarm;
@@ -61,6 +64,7 @@ os::Co<> start_up(Machine& machine, Parts& parts, Log& log, int& exit_code, os::
     os::spawn(parts.checker.run(over));
     machine.loop.not_before(newest_time(*machine.containers));
     parts.swarm.resume();
+    parts.attachments.ready();
     started = parts.service.listen();
   }
   if (!started) {

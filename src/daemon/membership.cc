@@ -48,6 +48,12 @@ Membership::Membership(Machine machine, SwarmFolder folder, NodeRecord record,
 Result<void> Membership::begin(rpc::CredentialsPem present) {
   if (protocol_) RETURN_IF_ERROR(protocol_->listen(record_.listen_address));
   show(present);
+  machine_.attachments.ask(
+      {.attach =
+           [this](model::AttachRequest request) {
+             return link_.attach_network(std::move(request));
+           },
+       .detach = [this](model::TaskId id) { return link_.detach_network(std::move(id)); }});
   runner_.start();
   renewal_.start(std::move(present));
   return {};
@@ -56,6 +62,7 @@ Result<void> Membership::begin(rpc::CredentialsPem present) {
 os::Co<> Membership::stop() {
   stopping_ = true;
   met_.notify();
+  machine_.attachments.ask({});
   co_await runner_.stop();
   co_await renewal_.stop();
   co_await link_.finished();

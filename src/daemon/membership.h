@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/attachments.h"
 #include "agent/certificate.h"
 #include "agent/executor.h"
 #include "agent/log_source.h"
@@ -32,6 +33,7 @@ class Membership : public std::enable_shared_from_this<Membership> {
     Rng& rng;
     Log& log;
     agent::Executor& executor;
+    agent::Attachments& attachments;
     agent::LogSource& logs;
     containers::Containers& containers;
     agent::ReachHost& reach;

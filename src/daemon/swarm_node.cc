@@ -93,7 +93,7 @@ Result<void> SwarmNode::begin(NodeRecord record, std::unique_ptr<manager::Manage
   ASSIGN_OR_RETURN(const auto shown, rpc::Credentials::make(credentials));
   auto membership = std::make_shared<Membership>(
       Membership::Machine{machine_.loop, machine_.rng, machine_.log, machine_.executor,
-                          machine_.logs, machine_.containers, *reach_host_},
+                          machine_.attachments, machine_.logs, machine_.containers, *reach_host_},
       folder_, std::move(record), std::move(manager), shown);
   RETURN_IF_ERROR(membership->begin(std::move(credentials)));
   membership_ = std::move(membership);

@@ -28,6 +28,7 @@ class SwarmNode final : public api::SwarmBackend {
     Log& log;
     containers::Containers& containers;
     agent::ContainerExecutor& executor;
+    agent::Attachments& attachments;
     agent::LogSource& logs;
     std::string data_root;
     std::string bridge;  // never advertised

@@ -41,6 +41,9 @@ struct NetworkConnection {
   std::vector<std::string> aliases;
   bool ingress = false;   // of the routing mesh: nobody looks up names there
   bool internal = false;  // no way out of it
+  // An overlay that a user's container is attached to by way of a manager, at each start.
+  bool attachable = false;
+  std::string attachment;  // the task that stands for it there, while it is attached
 
   bool operator==(const NetworkConnection&) const = default;
 };

@@ -308,6 +308,15 @@ Result<void> OverlayDriver::disconnect(const std::string& container_id) {
   return outcome;
 }
 
+Result<void> OverlayDriver::disconnect_from(const std::string& container_id,
+                                            const std::string& network) {
+  const auto at = places_.find(container_id);
+  if (at == places_.end() || at->second.erase(network) == 0) return {};
+  if (at->second.empty()) places_.erase(at);
+  auto* net = find(network);
+  return net ? unlink(network, *net, container_id) : Result<void>{};
+}
+
 Result<void> OverlayDriver::unlink(const std::string& network, Net& net, const std::string& id) {
   if (!net.state) {
     const auto at = std::ranges::find(net.found, id, &OverlayLocal::id);

@@ -55,6 +55,7 @@ class OverlayDriver {
   Result<OverlayEndpoint> connect(const std::string& container_id, const std::string& netns_path,
                                   const network::OverlayAttachment& attachment);
   Result<void> disconnect(const std::string& container_id);
+  Result<void> disconnect_from(const std::string& container_id, const std::string& network);
 
   // The network's id is empty: none.
   struct Gateway {

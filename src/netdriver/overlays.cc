@@ -267,6 +267,11 @@ os::Co<Result<void>> Overlays::disconnect(std::string container_id) {
   co_return co_await impl_->worker.run(disconnect);
 }
 
+os::Co<Result<void>> Overlays::leave(std::string container_id, std::string network) {
+  auto leave = [&] { return impl_->driver.disconnect_from(container_id, network); };
+  co_return co_await impl_->worker.run(leave);
+}
+
 os::Co<NetworkCheck> Overlays::check() {
   return impl_->check();
 }

@@ -79,6 +79,8 @@ class Overlays {
                                           network::OverlayAttachment attachment);
   // All of the container's; flows to it end. The links go with their namespace anyway.
   os::Co<Result<void>> disconnect(std::string container_id);
+  // The same, from one of them. Fine when it is not in it.
+  os::Co<Result<void>> leave(std::string container_id, std::string network);
 
   // Compares every network in the kernel with what it shall be, and mends it; one after the other,
   // so that other calls come in between.

@@ -27,28 +27,28 @@ Result<Wish> decode_wish(std::string_view body) {
 
 }  // namespace
 
-Error NetworksApi::why_not_joined(const Found& found) {
-  const std::string& name = found.shown.name;
-  if (!found.stored || found.shown.attachable) {
-    return {
-        ErrorCode::Unimplemented,
-        "connecting a container to an overlay network is not supported by this version of Shoal "
-        "yet"};
-  }
-  return {ErrorCode::PermissionDenied,
-          fmt::format("Could not attach to network {}: rpc error: code = PermissionDenied desc = "
-                      "network {} not manually attachable",
-                      name, name)};
+Result<void> NetworksApi::check_attachable(std::string_view ref) {
+  const auto found = find(ref, "swarm");
+  const bool asks_a_manager =
+      context_.swarm.state() == LocalNodeState::Active && !context_.swarm.store();
+  if (!found) return asks_a_manager ? Result<void>{} : std::unexpected(found.error());
+  if (asks_a_manager || found->shown.attachable) return {};
+  const std::string& name = found->shown.name;
+  return permission_denied(
+      "Could not attach to network {}: rpc error: code = PermissionDenied desc = network {} not "
+      "manually attachable",
+      name, name);
 }
 
 os::Co<Result<void>> NetworksApi::connect(Request& request, Responder& responder) {
   CO_ASSIGN_OR_RETURN(const std::string body, co_await json_body(request));
   CO_ASSIGN_OR_RETURN(Wish wish, decode_wish(body));
   CO_ASSIGN_OR_RETURN(const std::string container, node_.find_container(wish.container));
-  CO_ASSIGN_OR_RETURN(const Found found, find(request.param("id"), ""));
-  const codec::NetworkResource& network = found.shown;
-  if (network.scope == "swarm") co_return std::unexpected(why_not_joined(found));
-  wish.connection.name = network.id;
+  const std::string ref(request.param("id"));
+  const auto found = find(ref, "");
+  if (!found && found.error().code != ErrorCode::NotFound) co_return std::unexpected(found.error());
+  if (!found || found->shown.scope == "swarm") CO_RETURN_IF_ERROR(check_attachable(ref));
+  wish.connection.name = found && found->shown.scope == "local" ? found->shown.id : ref;
   CO_RETURN_IF_ERROR(co_await node_.connect(container, std::move(wish.connection)));
   responder.empty(200);
   co_return Result<void>{};

@@ -62,11 +62,7 @@ std::string encode_one(const NetworkResource& network) {
 
 NetworksApi::NetworksApi(Context context, Node node)
     : context_(context), node_(std::move(node)), local_(node_.networks, node_.members) {
-  node_.networks.look_elsewhere([this](std::string_view ref) -> std::optional<Error> {
-    const auto found = find(ref, "swarm");
-    if (!found) return std::nullopt;
-    return why_not_joined(*found);
-  });
+  node_.networks.look_elsewhere([this](std::string_view ref) { return check_attachable(ref); });
 }
 
 void NetworksApi::add_routes(Router& router) {

@@ -71,8 +71,9 @@ class NetworksApi {
   void add_containers(codec::NetworkResource& shown) const;
   std::set<std::string> used_networks();
   os::Co<Result<LiveUses>> live_uses();
-  // Why a container cannot join this network of the swarm by hand.
-  static Error why_not_joined(const Found& found);
+  // Whether a user's container may be attached to this network of the swarm, as far as this node
+  // knows: a worker leaves it to a manager, with the container's start.
+  Result<void> check_attachable(std::string_view ref);
   Result<void> check_name_is_free(const std::string& name) const;
 
   Context context_;

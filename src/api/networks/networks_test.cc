@@ -150,7 +150,8 @@ class Networks : public SwarmFixture {
        },
        .connect = [this](std::string container,
                          model::NetworkConnection wish) -> os::Co<Result<void>> {
-         const auto name = (*node_.find(wish.name))->name();
+         const auto found = node_.find(wish.name);  // Else the swarm's.
+         const std::string name = found ? (*found)->name() : wish.name;
          told_.push_back(fmt::format("{} joins {} as {} at {}", container, name,
                                      wish.aliases.size(), wish.address));
          co_return Result<void>{};
@@ -584,7 +585,6 @@ TEST_F(Networks, ConnectingSaysWhyItCannotBe) {
       {"nope", R"({"Container":"c1"})", 404, "network nope not found"},
       {"front", R"({"Container":"c1"})", 403, "network front not manually attachable"},
       {"ingress", R"({"Container":"c1"})", 403, "network ingress not manually attachable"},
-      {"open", R"({"Container":"c1"})", 501, "is not supported by this version of Shoal yet"},
       {"bridge", R"({"Container":"c1","EndpointConfig":{"Links":["a"]}})", 501, "links"},
       {"bridge", R"({"Container":"c1","EndpointConfig":{"MacAddress":"02:42:00:00:00:01"}})", 501,
        "MAC address"},
@@ -598,6 +598,8 @@ TEST_F(Networks, ConnectingSaysWhyItCannotBe) {
   }
   EXPECT_EQ(post("/networks/bridge/disconnect", R"({"Container":"x"})").status, 404);
   EXPECT_THAT(told_, IsEmpty());
+  EXPECT_EQ(post("/networks/open/connect", R"({"Container":"c1"})").status, 200);
+  EXPECT_THAT(told_, ElementsAre(HasSubstr("joins open")));
 }
 
 TEST_F(Networks, ANewContainerIsToldWhyItCannotBeOnTheSwarmsNetworks) {
@@ -610,7 +612,7 @@ TEST_F(Networks, ANewContainerIsToldWhyItCannotBeOnTheSwarmsNetworks) {
     return resolved ? std::string("resolved") : resolved.error().message;
   };
   EXPECT_THAT(why("front"), HasSubstr("network front not manually attachable"));
-  EXPECT_THAT(why("open"), HasSubstr("is not supported by this version of Shoal yet"));
+  EXPECT_EQ(why("open"), "resolved");  // By its manager, when it starts.
   EXPECT_EQ(why("nope"), "network nope not found");
   EXPECT_EQ(why("none"), "resolved");
 }
