@@ -358,6 +358,26 @@ TEST_F(OverlaysTest, TheHostsOwnLinkReachesTheIngressNetworkFromEveryMachine) {
   });
 }
 
+TEST_F(OverlaysTest, AContainerThatLeavesOneNetworkStaysInTheOther) {
+  fabric_.apply(*a_, {PutOverlay{testing::overlay("side", 5001, {"10.0.9.1/24"})}});
+  const auto near = join(*a_, "near", {"10.0.1.11/24"});
+  const std::vector<Subnet> addresses{*Subnet::parse("10.0.9.11/24")};
+  const network::OverlayAttachment side{.network = "side", .addresses = addresses, .link = "eth1"};
+  ASSERT_TRUE(fabric_.control.run(a_->overlays->connect(near.id, near.netns_path, side)));
+  ASSERT_TRUE(fabric_.control.run(a_->overlays->leave("near", "side")));
+  ASSERT_TRUE(fabric_.control.run(a_->overlays->leave("near", "side")));  // Again is fine.
+  in_namespace(near.netns_path, [] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    EXPECT_EQ(find_link(*route, "eth1").error().code, ErrorCode::NotFound);
+    EXPECT_TRUE(find_link(*route, "eth0"));
+  });
+  ASSERT_TRUE(fabric_.control.run(a_->overlays->disconnect("near")));
+  in_namespace(near.netns_path, [] {
+    auto route = NetlinkSocket::open(NETLINK_ROUTE);
+    EXPECT_EQ(find_link(*route, "eth0").error().code, ErrorCode::NotFound);
+  });
+}
+
 TEST_F(OverlaysTest, ADisconnectedContainerLeavesNothing) {
   const auto near = join(*a_, "near", {"10.0.1.11/24"});
   ASSERT_TRUE(fabric_.control.run(a_->overlays->disconnect("near")));
