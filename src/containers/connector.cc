@@ -141,6 +141,12 @@ os::Co<Result<void>> Connector::take_down(EntryRef entry) {
 os::Co<Result<void>> Connector::join(EntryRef entry, NetworkConnection connection) {
   if (connection.attachable) CO_RETURN_IF_ERROR(co_await attach(entry, connection));
   const std::string network = connection.network;
+  const auto there =
+      std::ranges::find(entry->config.networks, network, &NetworkConnection::network);
+  if (there != entry->config.networks.end()) {  // By another name, and so the same attachment.
+    co_return permission_denied("endpoint with name {} already exists in network {}", entry->name,
+                                connection.name);
+  }
   entry->config.networks.push_back(connection);
   const std::string link = free_link(*entry);
   auto joined = co_await add_link(entry, connection, link);

@@ -11,6 +11,11 @@ using model::NetworkDriver;
 
 namespace {
 
+// One that is still to be attached is known by what the user called it.
+bool are_same(const NetworkConnection& one, const NetworkConnection& other) {
+  return one.network == other.network || (other.attachable && one.name == other.name);
+}
+
 Result<void> check_may_join(const Entry& entry, const NetworkConnection& connection) {
   if (connection.driver == NetworkDriver::Host) {
     return invalid_argument(
@@ -22,7 +27,7 @@ Result<void> check_may_join(const Entry& entry, const NetworkConnection& connect
         "any other network");
   }
   for (const auto& other : entry.config.networks) {
-    if (other.network == connection.network) {
+    if (are_same(other, connection)) {
       return permission_denied("endpoint with name {} already exists in network {}", entry.name,
                                connection.name);
     }
@@ -50,7 +55,7 @@ os::Co<Result<void>> Containers::Impl::connect_network(EntryRef entry,
   }
   if (!entry->run) {  // What is asked now counts.
     std::erase_if(entry->config.networks,
-                  [&](const NetworkConnection& one) { return one.network == connection.network; });
+                  [&](const NetworkConnection& one) { return are_same(one, connection); });
   }
   CO_RETURN_IF_ERROR(check_may_join(*entry, connection));
   co_return co_await runner.join(entry, std::move(connection));

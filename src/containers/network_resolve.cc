@@ -100,7 +100,7 @@ Result<void> Networks::resolve(NetworkConnection& connection) const {
 }
 
 Result<void> Networks::resolve_elsewhere(NetworkConnection& connection) const {
-  RETURN_IF_ERROR(elsewhere_(connection.name));
+  ASSIGN_OR_RETURN(connection.name, elsewhere_(connection.name));
   if (connection.aliases.size() > kAliasesMax) {
     return invalid_argument("more than {} aliases in network {}", kAliasesMax, connection.name);
   }

@@ -91,10 +91,10 @@ class Networks {
   // The same for one; NotFound for a network that is not here.
   Result<void> resolve(model::NetworkConnection& connection) const;
 
-  // A network that is none of this node's but may be the swarm's: whether a user's container can be
-  // attached to it, as far as this node knows (Attacher has the last word). NotFound: there is none
-  // of that name. Set when the daemon is wired.
-  using Elsewhere = std::function<Result<void>(std::string_view ref)>;
+  // A network that is none of this node's but may be the swarm's: its name, when a user's container
+  // can be attached to it as far as this node knows (Attacher has the last word). NotFound: there
+  // is none of that name. Set when the daemon is wired.
+  using Elsewhere = std::function<Result<std::string>(std::string_view ref)>;
   void look_elsewhere(Elsewhere elsewhere) { elsewhere_ = std::move(elsewhere); }
 
   void emit(const NetworkEvent& event) const;

@@ -181,10 +181,13 @@ class Networks(NodeTest):
         node.docker("run", "-d", "--name", "c1", *BUSYBOX)
         self.addCleanup(node.docker, "rm", "-f", "c1")
         self.refused("network front not manually attachable", "network", "connect", "front", "c1")
-        self.refused("not supported by this version of Shoal yet",
-                     "network", "connect", "open", "c1")
+        node.docker("network", "connect", "open", "c1")
+        identity = node.out("network", "inspect", "--format", "{{.Id}}", "open")
+        for name in ("open", identity[:10]):
+            self.refused("already exists in network open", "network", "connect", name, "c1")
+        self.assertIn("open", node.inspect("--type", "container", "c1")["NetworkSettings"]["Networks"])
+        node.docker("network", "disconnect", "open", "c1")
         self.refused("network front not manually attachable", "run", "--network", "front", *BUSYBOX)
-        self.refused("not supported by this version of Shoal yet", "run", "--network", "open", *BUSYBOX)
         self.refused("No such container: nobody", "network", "connect", "front", "nobody")  # "c2" may begin an id
         self.refused("network nope not found", "network", "connect", "nope", "c1")
 

@@ -140,7 +140,7 @@ class Overlay(ThreeNodes):
         self.assertEqual([seen["Containers"][container]["IPv4Address"].split("/")[0]],
                          self.addresses_on("web", "front"))
         refused = worker.docker("network", "disconnect", "front", container, check=False)
-        self.assertIn("not supported by this version of Shoal yet", refused.stderr)
+        self.assertIn("network front is that of the service", refused.stderr)
         self.manager.docker("service", "rm", "web")
         until(lambda: listed(worker) == {"ingress overlay swarm"}, "it carries the network no more")
 

@@ -27,13 +27,14 @@ Result<Wish> decode_wish(std::string_view body) {
 
 }  // namespace
 
-Result<void> NetworksApi::check_attachable(std::string_view ref) {
+Result<std::string> NetworksApi::name_if_attachable(std::string_view ref) {
   const auto found = find(ref, "swarm");
   const bool asks_a_manager =
       context_.swarm.state() == LocalNodeState::Active && !context_.swarm.store();
-  if (!found) return asks_a_manager ? Result<void>{} : std::unexpected(found.error());
-  if (asks_a_manager || found->shown.attachable) return {};
+  if (!found && asks_a_manager) return std::string(ref);
+  if (!found) return std::unexpected(found.error());
   const std::string& name = found->shown.name;
+  if (asks_a_manager || found->shown.attachable) return name;
   return permission_denied(
       "Could not attach to network {}: rpc error: code = PermissionDenied desc = network {} not "
       "manually attachable",
@@ -47,8 +48,11 @@ os::Co<Result<void>> NetworksApi::connect(Request& request, Responder& responder
   const std::string ref(request.param("id"));
   const auto found = find(ref, "");
   if (!found && found.error().code != ErrorCode::NotFound) co_return std::unexpected(found.error());
-  if (!found || found->shown.scope == "swarm") CO_RETURN_IF_ERROR(check_attachable(ref));
-  wish.connection.name = found && found->shown.scope == "local" ? found->shown.id : ref;
+  if (found && found->shown.scope == "local") {
+    wish.connection.name = found->shown.id;
+  } else {
+    CO_ASSIGN_OR_RETURN(wish.connection.name, name_if_attachable(ref));
+  }
   CO_RETURN_IF_ERROR(co_await node_.connect(container, std::move(wish.connection)));
   responder.empty(200);
   co_return Result<void>{};

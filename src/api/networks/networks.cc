@@ -62,7 +62,7 @@ std::string encode_one(const NetworkResource& network) {
 
 NetworksApi::NetworksApi(Context context, Node node)
     : context_(context), node_(std::move(node)), local_(node_.networks, node_.members) {
-  node_.networks.look_elsewhere([this](std::string_view ref) { return check_attachable(ref); });
+  node_.networks.look_elsewhere([this](std::string_view ref) { return name_if_attachable(ref); });
 }
 
 void NetworksApi::add_routes(Router& router) {

@@ -71,9 +71,9 @@ class NetworksApi {
   void add_containers(codec::NetworkResource& shown) const;
   std::set<std::string> used_networks();
   os::Co<Result<LiveUses>> live_uses();
-  // Whether a user's container may be attached to this network of the swarm, as far as this node
-  // knows: a worker leaves it to a manager, with the container's start.
-  Result<void> check_attachable(std::string_view ref);
+  // The name of this network of the swarm, if a user's container may be attached to it as far as
+  // this node knows: a worker leaves it to a manager, with the container's start.
+  Result<std::string> name_if_attachable(std::string_view ref);
   Result<void> check_name_is_free(const std::string& name) const;
 
   Context context_;
