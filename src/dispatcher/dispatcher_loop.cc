@@ -202,7 +202,7 @@ void Dispatcher::begin(Time now) {
 void Dispatcher::expire(Time now) {
   const auto due = heartbeats_.next_deadline();
   if (due && now - *due > kManagerLate) {
-    heartbeats_.excuse(now, now + kBeatsMissedMax * heartbeat_period());
+    heartbeats_.excuse(now, now + restart_grace(heartbeat_period()));
   }
   for (const NodeId& node : heartbeats_.expire(now)) {
     NodeEntry& entry = *nodes_.at(node);

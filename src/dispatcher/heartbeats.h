@@ -26,7 +26,7 @@ inline constexpr size_t kNodesPerSecond = 1'000;
 
 // `explicit_period` as in the cluster's spec; 0 means unset.
 Duration effective_heartbeat_period(Duration explicit_period, size_t node_count);
-// How long after the manager's start a node that was up may stay silent.
+// How long after the manager's start, or after it was late, a node that was up may stay silent.
 Duration restart_grace(Duration period);
 
 class HeartbeatTable {

@@ -53,8 +53,8 @@ class Attachable(ThreeNodes):
         self.assertIn(text, done.stderr)
 
     def test_containers_on_every_node_find_each_other_and_the_services(self):
-        self.create("web", "--network", "front")
-        self.await_running("web")
+        self.create("web", "--network", "front", "--constraint", "node.hostname==hostos2")
+        self.await_running("web", "hostos2")
         for number, node in enumerate(self.nodes, 1):
             self.run_on(node, f"c{number}", "--network-alias", f"box{number}")
         addresses = [self.address_of(node, f"c{number}") for number, node in enumerate(self.nodes, 1)]
