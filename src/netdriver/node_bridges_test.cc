@@ -72,13 +72,6 @@ class NodeBridgesTest : public ::testing::Test {
   Endpoint join(const std::string& id, const std::string& network, const std::string& link) {
     return connect({.container_id = id, .network = network, .link = link, .default_route = false});
   }
-  std::vector<std::string> links() {
-    std::vector<std::string> names;
-    auto route = NetlinkSocket::open(NETLINK_ROUTE);
-    const auto all = list_links(*route).value();
-    for (const auto& link : all) names.push_back(link.name);
-    return names;
-  }
 
   testing::Host host_;
   std::optional<testing::Control> control_;
@@ -164,11 +157,12 @@ TEST_F(NodeBridgesTest, AnAddressIsFreeAsSoonAsItsOwnerIsGone) {
 TEST_F(NodeBridgesTest, WhoLeavesItsLastNetworkKeepsItsNamespace) {
   const auto web = connect("web", "a");
   ASSERT_TRUE(control_->run(network_->leave("web", "a")));
-  in_namespace(web.netns_path, [this] { EXPECT_THAT(links(), UnorderedElementsAre("lo")); });
+  in_namespace(web.netns_path,
+               [this] { EXPECT_THAT(testing::link_names(), UnorderedElementsAre("lo")); });
   EXPECT_EQ(network_->endpoints(), std::vector<Endpoint>{});
   const auto back = connect("web", "b");
   EXPECT_EQ(back.netns_path, web.netns_path);
-  in_namespace(web.netns_path, [this] { EXPECT_THAT(links(), Contains("eth0")); });
+  in_namespace(web.netns_path, [this] { EXPECT_THAT(testing::link_names(), Contains("eth0")); });
   EXPECT_EQ(control_->run(network_->leave("web", "a")).error().code, ErrorCode::NotFound);
   EXPECT_EQ(control_->run(network_->lead_out("web", "a", {})).error().code, ErrorCode::NotFound);
 }
@@ -182,18 +176,18 @@ TEST_F(NodeBridgesTest, ANetworkInUseStays) {
   ASSERT_TRUE(control_->run(network_->disconnect("web")));
   ASSERT_TRUE(remove("a"));
   ASSERT_TRUE(remove("a"));  // Again.
-  EXPECT_THAT(links(), Not(Contains("sb-a")));
+  EXPECT_THAT(testing::link_names(), Not(Contains("sb-a")));
   const auto refused = control_->run(network_->connect({.container_id = "c", .network = "a"}));
   EXPECT_EQ(refused.error().code, ErrorCode::NotFound);
 }
 
 TEST_F(NodeBridgesTest, WhatCannotBeMadeLeavesNothing) {
-  const auto before = links();
+  const auto before = testing::link_names();
   EXPECT_THAT(try_add(bridge("c", "10.2.0.129/25")).error().message, HasSubstr("Pool overlaps"));
   Bridge taken = bridge("c", "10.3.0.1/24");
   taken.config.name = "eth0";
   EXPECT_EQ(try_add(taken).error().message, "the link eth0 exists on this host");
-  EXPECT_EQ(links(), before);
+  EXPECT_EQ(testing::link_names(), before);
   add(bridge("c", "10.3.0.1/24"));
 }
 
@@ -221,7 +215,7 @@ TEST_F(NodeBridgesTest, ARestartedDaemonFindsEverythingAndRemovesWhatNobodyKnows
          .bridges = {bridge("a", "10.1.0.1/24"), bridge("b", "10.2.0.1/24")}});
   EXPECT_EQ(network_->endpoints(), before);
   EXPECT_EQ(open.ask(), "web 192.0.2.2");
-  EXPECT_THAT(links(), Not(Contains("sb-stray")));
+  EXPECT_THAT(testing::link_names(), Not(Contains("sb-stray")));
   EXPECT_EQ(connect("next", "b").address.str(), "10.2.0.3/24");
   ASSERT_TRUE(control_->run(network_->disconnect("web")));
 }
@@ -231,7 +225,7 @@ TEST_F(NodeBridgesTest, ALostBridgeIsMadeAgain) {
   auto route = NetlinkSocket::open(NETLINK_ROUTE);
   ASSERT_TRUE(remove_link(*route, "sb-a"));
   begin({.bridges = {bridge("a", "10.1.0.1/24")}});
-  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0", "shoal0", "sb-a"));
+  EXPECT_THAT(testing::link_names(), UnorderedElementsAre("lo", "eth0", "shoal0", "sb-a"));
   const auto one = connect("one", "a");
   const Server server(one.netns_path, Server::Kind::Tcp, 80, "one");
   EXPECT_EQ(Client::tcp(host_.inside(), "10.1.0.2", 80).ask(), "one 10.1.0.1");
@@ -242,7 +236,7 @@ TEST_F(NodeBridgesTest, AfterARebootTheNodesOwnBridgeLeavesUsersSubnetsAlone) {
   control_.reset();
   begin({.bridges = {bridge("a", "172.17.0.1/16")}});
   EXPECT_EQ(network_->subnet().str(), "172.18.0.1/16");
-  EXPECT_THAT(links(), Contains("sb-a"));
+  EXPECT_THAT(testing::link_names(), Contains("sb-a"));
 }
 
 TEST_F(NodeBridgesTest, ACheckMendsWhatSomebodyRemoved) {
@@ -266,7 +260,7 @@ TEST_F(NodeBridgesTest, ACheckMendsWhatSomebodyRemoved) {
 TEST_F(NodeBridgesTest, RemoveAllTakesThemToo) {
   connect("web", "a");
   ASSERT_TRUE(control_->run(network_->remove_all()));
-  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0"));
+  EXPECT_THAT(testing::link_names(), UnorderedElementsAre("lo", "eth0"));
 }
 
 }  // namespace

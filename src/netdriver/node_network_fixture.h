@@ -45,15 +45,6 @@ class NodeNetworkTest : public ::testing::Test {
     EXPECT_TRUE(served) << served.error().message;
   }
 
-  // The links of the host, by name.
-  std::vector<std::string> links() {
-    std::vector<std::string> names;
-    auto route = NetlinkSocket::open(NETLINK_ROUTE);
-    const auto all = list_links(*route).value();
-    for (const auto& link : all) names.push_back(link.name);
-    return names;
-  }
-
   testing::Host host_;
   std::optional<testing::Control> control_;
   NodeNetwork* network_ = nullptr;

@@ -49,7 +49,7 @@ TEST_F(NodeNetworkTest, AContainerWithoutNetworkHasOnlyLoopback) {
   const auto alone = control_->run(network_->open("alone"));
   ASSERT_TRUE(alone);
   EXPECT_EQ(*alone, network_->namespace_of("alone"));
-  in_namespace(*alone, [this] { EXPECT_THAT(links(), UnorderedElementsAre("lo")); });
+  in_namespace(*alone, [this] { EXPECT_THAT(testing::link_names(), UnorderedElementsAre("lo")); });
   const Server server(*alone, Server::Kind::Tcp, 80, "self");
   EXPECT_EQ(Client::tcp(*alone, "127.0.0.1", 80).ask(), "self 127.0.0.1");
   EXPECT_EQ(control_->run(network_->open("alone")).error().code, ErrorCode::AlreadyExists);
@@ -287,7 +287,7 @@ TEST_F(NodeNetworkTest, ARestartRemovesWhatBelongsToNobody) {
   end();
   begin({.endpoints = {keep, lost}});
   EXPECT_EQ(network_->endpoints(), std::vector{keep});
-  EXPECT_THAT(links(),
+  EXPECT_THAT(testing::link_names(),
               UnorderedElementsAre("lo", "eth0", "shoal0", "shv" + keep.endpoint_id.substr(0, 12)));
   EXPECT_EQ(list_held(host_.folder() + "/netns"), std::vector<std::string>{"keep"});
   EXPECT_EQ(Client::tcp(host_.outside(), kHostAddress, 8081).error(), ECONNREFUSED);
@@ -320,7 +320,7 @@ TEST_F(NodeNetworkTest, TwoHundredContainersComeAndGo) {
   EXPECT_EQ(next.address.address, IpAddress::v4(172, 17, 0, 202));
   // Links go one after the other behind our back: when the flows of this one end, all are gone.
   ASSERT_TRUE(control_->run(network_->end_flows("next")));
-  EXPECT_EQ(links().size(), 4u);  // lo, eth0, shoal0 and the one of "next"
+  EXPECT_EQ(testing::link_names().size(), 4u);  // lo, eth0, shoal0 and the one of "next"
 }
 
 }  // namespace

@@ -292,7 +292,7 @@ TEST_F(ServiceTest, TakesOverServicesOfADaemonThatKnewNoShards) {
 TEST_F(ServiceTest, RemoveAllLeavesNothing) {
   connect("web", {{Tcp, {}, 8081, 80}, {Udp, {}, 0, 53}});
   ASSERT_TRUE(control_->run(network_->remove_all()));
-  EXPECT_THAT(links(), UnorderedElementsAre("lo", "eth0"));
+  EXPECT_THAT(testing::link_names(), UnorderedElementsAre("lo", "eth0"));
   EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/netns"));
   auto table = NftTable::open("shoal_node");
   EXPECT_EQ(*table->read(), network::Ruleset{});

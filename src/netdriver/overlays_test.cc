@@ -444,13 +444,8 @@ TEST_F(OverlaysTest, RemoveAllLeavesNothing) {
   const auto removed = fabric_.control.run(a_->overlays->remove_all());
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_FALSE(std::filesystem::exists(a_->run_dir + "/overlay"));
-  in_namespace(a_->space, [] {
-    auto route = NetlinkSocket::open(NETLINK_ROUTE);
-    std::vector<std::string> names;
-    const auto links = list_links(*route).value();
-    for (const auto& link : links) names.push_back(link.name);
-    EXPECT_THAT(names, UnorderedElementsAre("lo", "eth0"));
-  });
+  in_namespace(a_->space,
+               [] { EXPECT_THAT(testing::link_names(), UnorderedElementsAre("lo", "eth0")); });
 }
 
 }  // namespace

@@ -260,4 +260,14 @@ std::string Client::ask() {
   return count > 1 ? std::string(answer, size_t(count) - 1) : std::string();
 }
 
+std::vector<std::string> link_names() {
+  auto route = NetlinkSocket::open(NETLINK_ROUTE);
+  CHECK(route, "{}", route ? "" : route.error().message);
+  const auto links = list_links(*route);
+  CHECK(links, "{}", links ? "" : links.error().message);
+  std::vector<std::string> names;
+  for (const auto& link : *links) names.push_back(link.name);
+  return names;
+}
+
 }  // namespace shoal::netdriver::testing

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "netdriver/namespaces.h"
 #include "netdriver/node_network.h"
@@ -86,6 +87,9 @@ class Control : public ControlThread {
  private:
   static inline uint64_t seeds_ = 0;
 };
+
+// The links in the calling thread's namespace.
+std::vector<std::string> link_names();
 
 // A server in a namespace, on a thread of its own: it answers each line (or datagram) with
 // "NAME ADDRESS-OF-CLIENT\n", until destroyed.
